@@ -1,0 +1,96 @@
+"""Entries of the audit log: what is in the leaf, and what lies salted beside it where it can be erased."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from comptroller.core.action import canonical, canonical_bytes
+
+LEAF_VERSION = 1
+PRIVATE_FIELD_BYTES_MAX = 16 << 10
+
+
+class EntryKind(StrEnum):
+    """What happened. Every change of configuration, budget, policy and brake is an entry as well."""
+
+    SERVE_STARTED = "serve.started"
+    SERVE_STOPPED = "serve.stopped"
+    CONFIG_LOADED = "config.loaded"
+    BUDGET_SET = "budget.set"
+    RUN_STARTED = "run.started"
+    RUN_ENDED = "run.ended"
+    ACTION_ALLOWED = "action.allowed"
+    ACTION_HELD = "action.held"
+    ACTION_DENIED = "action.denied"
+    ACTION_SETTLED = "action.settled"
+    ACTION_SUSPENSE = "action.suspense"
+    APPROVAL_VOTED = "approval.voted"
+    APPROVAL_APPROVED = "approval.approved"
+    APPROVAL_REJECTED = "approval.rejected"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_WITHDRAWN = "approval.withdrawn"
+    BRAKE_FROZEN = "brake.frozen"
+    BRAKE_THAWED = "brake.thawed"
+    BRAKE_KILLED = "brake.killed"
+    BOX_REFUSED = "box.refused"
+    FIELD_ERASED = "field.erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateField:
+    """A value kept beside the leaf; the leaf holds only SHA-256(salt || JCS(value)). `salt` is 16 random bytes."""
+
+    name: str
+    salt: bytes
+    value: object
+
+    @property
+    def commitment(self) -> str:
+        """What the leaf holds."""
+        return commitment(self.salt, self.value)
+
+
+def commitment(salt: bytes, value: object) -> str:
+    """`sha256:` + hex SHA-256(salt || RFC 8785 JCS(value))."""
+    return "sha256:" + hashlib.sha256(salt + canonical_bytes(value)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryDraft:
+    """An entry before the store gave it its index. `body` holds JSON values without secrets or free text."""
+
+    kind: EntryKind
+    at: datetime
+    agent: str = ""
+    run: str = ""
+    body: Mapping[str, object] = field(default_factory=dict)
+    private: tuple[PrivateField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the log. `leaf` is the exact bytes that were hashed; `document` is its parsed form."""
+
+    index: int
+    leaf: bytes
+    document: Mapping[str, object]
+
+
+def leaf_bytes(draft: EntryDraft, index: int) -> bytes:
+    """The RFC 8785 bytes that become leaf `index` of the tree."""
+    return canonical_bytes(
+        {
+            "v": LEAF_VERSION,
+            "index": index,
+            "kind": draft.kind.value,
+            "at": draft.at,
+            "agent": draft.agent,
+            "run": draft.run,
+            "body": canonical(draft.body),
+            "private": {item.name: item.commitment for item in draft.private},
+        }
+    )

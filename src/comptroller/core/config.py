@@ -1,0 +1,226 @@
+"""`comptroller.yaml` as a value: parsed from a document, every mistake named by its path. Reads no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from comptroller.core.budget import Window
+from comptroller.core.errors import ConfigError
+from comptroller.core.estimate import USD_MICROS_PER_USD, Unit
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+HOST_PATTERN = r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TeamConfig(_Part):
+    """A team; its agents and budgets hang below it."""
+
+    description: str = ""
+
+
+class PersonConfig(_Part):
+    """A person who may answer. The name is their operating-system user name."""
+
+    groups: tuple[Name, ...] = Field(default=(), strict=False)
+
+
+class LimitConfig(_Part):
+    """A limit as people write it: `usd` (dollars, up to six decimals) or whole units."""
+
+    usd: str | int | float | None = None
+    calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    egress_bytes: int | None = Field(default=None, ge=0)
+
+    @field_validator("usd")
+    @classmethod
+    def _usd(cls, value: str | int | float | None) -> str | int | float | None:
+        if value is not None:
+            usd_micros(value)
+        return value
+
+    def amounts(self) -> dict[Unit, int]:
+        """The limits in integer units."""
+        pairs = {
+            Unit.USD_MICROS: None if self.usd is None else usd_micros(self.usd),
+            Unit.CALLS: self.calls,
+            Unit.TOKENS: self.tokens,
+            Unit.EGRESS_BYTES: self.egress_bytes,
+        }
+        return {unit: amount for unit, amount in pairs.items() if amount is not None}
+
+
+class AgentConfig(_Part):
+    """A named principal: what it may reach, whose it is, and what one run of it may spend.
+
+    `services` and `hosts` are what the starter policies let it read and write; `limits` limit its processes.
+    """
+
+    team: Name
+    owner: Name
+    purpose: str = Field(min_length=1, max_length=500)
+    workspace: str = "."
+    services: tuple[str, ...] = Field(default=(), strict=False)
+    hosts: tuple[Host, ...] = Field(default=(), strict=False)
+    accounts: tuple[str, ...] = Field(default=(), strict=False)
+    credentials: tuple[Name, ...] = Field(default=(), strict=False)
+    environment: Mapping[str, str] = Field(default_factory=dict)
+    per_run: LimitConfig = LimitConfig()
+    limits: Mapping[str, int] = Field(default_factory=dict)
+
+
+class BudgetConfig(_Part):
+    """A limit for a scope path, one unit and one window. `limit` is dollars for `usd`, else the unit's integers."""
+
+    scope: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){0,3}$")
+    unit: Literal["usd", "usd_micros", "calls", "tokens", "egress_bytes"]
+    window: Literal["total", "day", "month"] = "total"
+    limit: str | int | float
+
+    @field_validator("limit")
+    @classmethod
+    def _limit(cls, value: str | int | float, info: object) -> str | int | float:
+        usd_micros(value)
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.unit != "usd" and Decimal(str(self.limit)) % 1:
+            raise ValueError(f"a limit in {self.unit} is a whole number")
+        return self
+
+    def row(self) -> tuple[str, Unit, Window, int]:
+        """(scope, unit, window, limit in integers)."""
+        if self.unit == "usd":
+            return self.scope, Unit.USD_MICROS, Window(self.window), usd_micros(self.limit)
+        return self.scope, Unit(self.unit), Window(self.window), int(Decimal(str(self.limit)))
+
+
+class CredentialConfig(_Part):
+    """Where a real credential lies, outside the box, and what it is for.
+
+    `service` is the family it is injected for: `aws`, `openai`, `anthropic`, `stripe`, or `http` with `hosts`.
+    """
+
+    source: Literal["env", "file", "aws_profile"]
+    service: Literal["aws", "openai", "anthropic", "stripe", "http"]
+    variable: str | None = None
+    path: str | None = None
+    profile: str | None = None
+    account: str = ""
+    hosts: tuple[Host, ...] = Field(default=(), strict=False)
+    header: str = "authorization"
+    prefix: str = "Bearer "
+
+    @model_validator(mode="after")
+    def _source(self) -> Self:
+        needed = {"env": "variable", "file": "path", "aws_profile": "profile"}[self.source]
+        if self.service == "aws" and self.source == "env":
+            return self
+        if getattr(self, needed) is None:
+            raise ValueError(f"source `{self.source}` needs `{needed}`")
+        if self.service == "http" and not self.hosts:
+            raise ValueError("service `http` needs `hosts`")
+        return self
+
+
+class ServiceConfig(_Part):
+    """Extra host names under which a known service is reached (an OpenAI-compatible server, say)."""
+
+    codec: Literal["openai", "anthropic", "stripe", "http"]
+    hosts: tuple[Host, ...] = Field(strict=False)
+
+
+class NotifyConfig(_Part):
+    """How people are told. `terminal` is the run's own standard error."""
+
+    terminal: bool = True
+
+
+class Config(_Part):
+    """The whole of `comptroller.yaml`. `upstreams` (HOST: URL) is for development and demo; `private` names hosts
+    that may resolve to private addresses."""
+
+    version: Literal[1]
+    organization: Name
+    teams: Mapping[Name, TeamConfig]
+    people: Mapping[Name, PersonConfig]
+    agents: Mapping[Name, AgentConfig]
+    budgets: tuple[BudgetConfig, ...] = Field(default=(), strict=False)
+    services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
+    credentials: Mapping[Name, CredentialConfig] = Field(default_factory=dict)
+    notify: NotifyConfig = NotifyConfig()
+    store: str = "sqlite"
+    upstreams: Mapping[Host, str] = Field(default_factory=dict)
+    private: tuple[Host, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _references(self) -> Self:
+        for name, agent in self.agents.items():
+            if agent.team not in self.teams:
+                raise ValueError(f"agents.{name}.team: there is no team `{agent.team}`")
+            if agent.owner not in self.people:
+                raise ValueError(f"agents.{name}.owner: there is no person `{agent.owner}`")
+            for credential in agent.credentials:
+                if credential not in self.credentials:
+                    raise ValueError(f"agents.{name}.credentials: there is no credential `{credential}`")
+        keys = [budget.row()[:3] for budget in self.budgets]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"budgets: `{key[0]}` has two limits for {key[1]} per {key[2]}")
+            if key[0].split("/")[0] != self.organization:
+                raise ValueError(f"budgets: scope `{key[0]}` does not begin with `{self.organization}`")
+        if self.store != "sqlite" and not self.store.startswith("sqlite:"):
+            raise ValueError("store: only `sqlite` is supported")
+        return self
+
+    def path_of(self, agent: str) -> str:
+        """The scope path of an agent: `organization/team/agent`."""
+        return f"{self.organization}/{self.agents[agent].team}/{agent}"
+
+
+def usd_micros(value: str | int | float) -> int:
+    """Dollars as written (`"400.01"`, 5, 0.5) to integer micro-dollars. Raises ValueError."""
+    try:
+        micros = Decimal(str(value)) * USD_MICROS_PER_USD
+        if not micros.is_finite() or micros < 0 or micros >= 10**18:
+            raise ValueError(f"`{value}` is not an amount of dollars")
+        if micros % 1:
+            raise ValueError(f"`{value}` has more than six decimals")
+    except InvalidOperation as error:
+        raise ValueError(f"`{value}` is not an amount of dollars") from error
+    return int(micros)
+
+
+def parse_config(document: object, *, origin: str, lines: Mapping[str, int] | None = None) -> Config:
+    """Build the configuration from a parsed document. `lines` maps a dotted path to its line in `origin`.
+
+    Raises `ConfigError` naming file, line, path and what is wrong, all mistakes at once.
+    """
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        known = lines or {}
+        mistakes = []
+        for item in error.errors():
+            path = ".".join(str(part) for part in item["loc"])
+            line = next((known[p] for p in _prefixes(path) if p in known), 1)
+            message = item["msg"].removeprefix("Value error, ")
+            mistakes.append(f"{origin}:{line}: {path + ': ' if path else ''}{message}")
+        raise ConfigError("\n".join(mistakes), hint="see docs/configuration.md for every setting") from error
+
+
+def _prefixes(path: str) -> list[str]:
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]

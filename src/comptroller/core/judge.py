@@ -1,0 +1,177 @@
+"""The one judge: boundary result, room, grant and brake in, verdict out. Total and pure; most restrictive wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from comptroller.core.approval import Approval, ApprovalState, grant_conflict
+from comptroller.core.brake import Brake, BrakeState, Run, RunState
+from comptroller.core.budget import BudgetState, Shortage, shortages
+from comptroller.core.estimate import Estimate, Unit, usd_text
+from comptroller.core.verdict import (
+    UNKNOWN_PRICE_RULE,
+    BoundaryResult,
+    Conflict,
+    Obligation,
+    Reason,
+    Verdict,
+    VerdictKind,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """All that one judgement rests on, read under one lock. `approvals`: this run's for this digest, newest first."""
+
+    digest: str
+    boundary: BoundaryResult
+    estimate: Estimate
+    budgets: tuple[BudgetState, ...]
+    approvals: tuple[Approval, ...]
+    brakes: tuple[Brake, ...]
+    run: Run | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdict, what an allow reserves, and the grant it uses up. `pending` is the open question to join."""
+
+    verdict: Verdict
+    wanted: Mapping[Unit, int]
+    grant: Approval | None = None
+    pending: Approval | None = None
+
+
+def judge(case: Case) -> Judgement:
+    """Decide one case. Never raises; whatever is not plainly allowed is denied or asked."""
+    stopped = _stopped(case)
+    if stopped is not None:
+        return _deny(stopped)
+    if case.boundary.kind is VerdictKind.DENY:
+        return _deny(*case.boundary.reasons, rules=case.boundary.rules)
+    obligations = _obligations(case)
+    grant = _grant(case, obligations) if obligations else None
+    wanted = _wanted(case.estimate, grant)
+    if unbounded := _unbounded(case, grant):
+        return _deny(*unbounded)
+    if short := shortages(case.budgets, wanted):
+        return _deny(*(_short_reason(shortage) for shortage in short))
+    if not obligations or grant is not None:
+        rules = case.boundary.rules or tuple(item.rule for item in obligations)
+        return Judgement(
+            verdict=Verdict(kind=VerdictKind.ALLOW, reasons=case.boundary.reasons, rules=rules),
+            wanted=wanted,
+            grant=grant,
+        )
+    return _ask(case, obligations, wanted)
+
+
+def _stopped(case: Case) -> Reason | None:
+    for brake in case.brakes:
+        if brake.state is not BrakeState.FREE:
+            return Reason(code=Conflict.FROZEN, text=f"`{brake.scope}` is {brake.state.value}: {brake.reason}")
+    if case.run is None or case.run.state is not RunState.ACTIVE:
+        return Reason(code="no_run", text="the run is not active")
+    return None
+
+
+def _obligations(case: Case) -> tuple[Obligation, ...]:
+    if case.boundary.obligations or not case.estimate.unknown(Unit.USD_MICROS):
+        return case.boundary.obligations
+    return (Obligation(rule=UNKNOWN_PRICE_RULE, reason="nobody can say what this costs"),)
+
+
+def _grant(case: Case, obligations: tuple[Obligation, ...]) -> Approval | None:
+    rules = {obligation.rule for obligation in obligations}
+    for approval in case.approvals:
+        conflict = grant_conflict(approval, digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now)
+        priced = approval.ceiling_usd_micros is not None or not case.estimate.unknown(Unit.USD_MICROS)
+        if conflict is None and rules <= set(approval.rules) and priced:
+            return approval
+    return None
+
+
+def _wanted(estimate: Estimate, grant: Approval | None) -> dict[Unit, int]:
+    wanted = {unit: bound.high for unit, bound in estimate.bounds.items() if bound.high is not None}
+    if grant is not None and grant.ceiling_usd_micros is not None and estimate.unknown(Unit.USD_MICROS):
+        wanted[Unit.USD_MICROS] = grant.ceiling_usd_micros
+    return wanted
+
+
+def _unbounded(case: Case, grant: Approval | None) -> list[Reason]:
+    limited = {state.budget.unit for state in case.budgets}
+    return [
+        Reason(
+            code=Conflict.BUDGET_EXCEEDED,
+            text=f"a budget limits {unit.value} and nobody can say how much of it this takes",
+        )
+        for unit, bound in case.estimate.bounds.items()
+        if bound.high is None
+        and unit in limited
+        and unit is not Unit.USD_MICROS
+        # a standing rate is covered by the ceiling a person named for the whole term
+        and not (unit is Unit.USD_MICROS_PER_HOUR and grant is not None)
+    ]
+
+
+def _short_reason(shortage: Shortage) -> Reason:
+    unit = shortage.unit
+    if shortage.state is None:
+        return Reason(code="no_budget", text=f"no budget on the path limits {unit.value}: nothing may be spent")
+    state = shortage.state
+    show = usd_text if unit is Unit.USD_MICROS else str
+    return Reason(
+        code=Conflict.BUDGET_EXCEEDED,
+        text=(
+            f"needs up to {show(shortage.wanted)} {'' if show is usd_text else unit.value + ' '}of "
+            f"`{state.budget.scope}` ({state.budget.window.value}), which has {show(max(state.room, 0))} left "
+            f"of {show(state.budget.limit)}"
+        ),
+    )
+
+
+def _ask(case: Case, obligations: tuple[Obligation, ...], wanted: Mapping[Unit, int]) -> Judgement:
+    reasons = [
+        Reason(code="approval", text=item.reason or f"rule `{item.rule}` wants a person", rule=item.rule)
+        for item in obligations
+    ]
+    for approval in case.approvals:
+        if approval.state is ApprovalState.REJECTED and case.now < approval.expires_at:
+            told = f": {approval.comment}" if approval.comment else ""
+            return _deny(
+                Reason(code=Conflict.REJECTED, text=f"{approval.answered_by} said no ({approval.id}){told}"),
+                rules=approval.rules,
+            )
+    pending = next(
+        (
+            approval
+            for approval in case.approvals
+            if approval.state is ApprovalState.PENDING
+            and case.now < approval.expires_at
+            and approval.slice_hash == case.boundary.slice_hash
+        ),
+        None,
+    )
+    if pending is None and case.approvals:
+        conflict = grant_conflict(
+            case.approvals[0], digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now
+        )
+        if conflict is not None and conflict is not Conflict.NOT_FOUND:
+            reasons.append(
+                Reason(code=conflict, text=f"the earlier yes ({case.approvals[0].id}) does not count: {conflict.value}")
+            )
+    verdict = Verdict(
+        kind=VerdictKind.REQUIRE_APPROVAL,
+        reasons=tuple(reasons),
+        rules=tuple(item.rule for item in obligations),
+        obligations=obligations,
+    )
+    return Judgement(verdict=verdict, wanted=wanted, pending=pending)
+
+
+def _deny(*reasons: Reason, rules: tuple[str, ...] = ()) -> Judgement:
+    verdict = Verdict(kind=VerdictKind.DENY, reasons=reasons, rules=rules)
+    return Judgement(verdict=verdict, wanted={})

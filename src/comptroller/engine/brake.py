@@ -1,0 +1,114 @@
+"""Freeze, thaw, kill. A frozen scope releases nothing new; killing a run also withdraws its questions and grants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from comptroller.core.approval import ApprovalState, GrantState
+from comptroller.core.audit import EntryKind
+from comptroller.core.brake import Brake, BrakeState, Run, RunState
+from comptroller.core.errors import RefusedError
+from comptroller.engine.entries import Scribe
+from comptroller.engine.hub import Hub
+from comptroller.ports import Changes, Clock, Facts, Store, Wants
+
+KINDS = {
+    BrakeState.FROZEN: EntryKind.BRAKE_FROZEN,
+    BrakeState.FREE: EntryKind.BRAKE_THAWED,
+    BrakeState.KILLED: EntryKind.BRAKE_KILLED,
+}
+
+
+class Brakes:
+    """Acts on scope paths; a run is named by its id or its path."""
+
+    def __init__(self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub) -> None:
+        self._store = store
+        self._clock = clock
+        self._scribe = scribe
+        self._hub = hub
+
+    async def freeze(self, scope: str, *, by: str, reason: str) -> Brake:
+        """Nothing new leaves from `scope` until it is thawed. Raises `RefusedError` for an unknown scope."""
+        return await self._set(await self._path(scope), BrakeState.FROZEN, by, reason)
+
+    async def thaw(self, scope: str, *, by: str, reason: str) -> Brake:
+        """Let `scope` act again. Raises `RefusedError` where it was killed."""
+        return await self._set(await self._path(scope), BrakeState.FREE, by, reason)
+
+    async def kill(self, scope: str, *, by: str, reason: str) -> Brake:
+        """Freeze `scope` for good, withdraw what its runs asked and were granted; their boxes are ended."""
+        path = await self._path(scope)
+        brake = await self._set(path, BrakeState.KILLED, by, reason)
+        for run in await self._store.runs():
+            if run.state is RunState.ACTIVE and (run.path == path or run.path.startswith(path + "/")):
+                await self._withdraw(run, by)
+                self._hub.publish(
+                    "run.kill", {"run": run.id, "agent": run.agent, "by": by, "reason": reason, "scope": path}
+                )
+        return brake
+
+    async def _path(self, scope: str) -> str:
+        runs = await self._store.runs()
+        for run in runs:
+            if scope in (run.id, run.path):
+                return run.path
+        known = {state.budget.scope for state in await self._store.budgets(self._clock.now())}
+        known |= {"/".join(run.path.split("/")[:depth]) for run in runs for depth in (1, 2, 3)}
+        if scope in known:
+            return scope
+        raise RefusedError(
+            f"`{scope}` is neither a run nor a scope with a budget or a run",
+            hint="comptroller budget show lists the scopes, comptroller tail the runs",
+        )
+
+    async def _set(self, path: str, state: BrakeState, by: str, reason: str) -> Brake:
+        now = self._clock.now()
+        brake = Brake(scope=path, state=state, reason=reason or "no reason given", by=by, at=now)
+        run = path.split("/")[3] if path.count("/") == 3 else ""
+
+        def decide(facts: Facts) -> tuple[Changes, None]:
+            if any(old.scope == path and old.state is BrakeState.KILLED for old in facts.brakes):
+                raise RefusedError(f"`{path}` was killed: that is final", hint="start a new run")
+            entry = self._scribe.draft(
+                KINDS[state], at=now, run=run, body={"scope": path, "by": by}, private={"reason": reason}
+            )
+            return Changes(entries=(entry,), brakes=(brake,)), None
+
+        done = await self._store.commit(Wants(now=now, scopes=(path,)), decide)
+        self._hub.publish(
+            KINDS[state].value, {"index": done.indices[0], "scope": path, "run": run, "by": by, "reason": reason}
+        )
+        return brake
+
+    async def _withdraw(self, run: Run, by: str) -> None:
+        now = self._clock.now()
+        for approval in await self._store.approvals():
+            if approval.run != run.id:
+                continue
+
+            def decide(facts: Facts) -> tuple[Changes, bool]:
+                current = facts.approval
+                if current is None:
+                    return Changes(), False
+                if current.state is ApprovalState.PENDING:
+                    changed = replace(current, state=ApprovalState.WITHDRAWN)
+                elif current.grant is GrantState.UNUSED:
+                    changed = replace(current, grant=GrantState.REVOKED)
+                else:
+                    return Changes(), False
+                entry = self._scribe.draft(
+                    EntryKind.APPROVAL_WITHDRAWN,
+                    at=now,
+                    agent=current.agent,
+                    run=current.run,
+                    body={"approval": current.id, "by": by},
+                )
+                return Changes(entries=(entry,), approvals=(changed,)), True
+
+            done = await self._store.commit(Wants(now=now, approval=approval.id), decide)
+            if done.result:
+                self._hub.publish(
+                    EntryKind.APPROVAL_WITHDRAWN.value,
+                    {"index": done.indices[0], "approval": approval.id, "run": run.id, "agent": run.agent, "by": by},
+                )

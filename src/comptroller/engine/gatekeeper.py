@@ -1,0 +1,190 @@
+"""The one door: decode, price, boundary, sequencer, and the wait for people. Gateway and adapters all come here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from comptroller.core.action import Action, ActionClass, Uncanonical
+from comptroller.core.action import digest as digest_of
+from comptroller.core.approval import Approval
+from comptroller.core.errors import StoreError
+from comptroller.core.estimate import Estimate, Outcome
+from comptroller.core.request import Request
+from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
+from comptroller.engine.hub import Hub
+from comptroller.engine.messages import refusal
+from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
+from comptroller.engine.settle import Settler
+from comptroller.ports import Boundary, Clock, Codec, Pricer, Registry
+
+INFLIGHT_MAX = 10_000
+"""Released actions whose outcome is awaited; beyond it nothing more is released."""
+
+RECHECK_SECONDS_MAX = 5.0
+"""A waiting call asks the store again at least this often: an event is comfort, never the truth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """An allowed action: send it with its permit, then settle it."""
+
+    permit: Permit
+    action: Action
+    codec: Codec
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A denied action, or one still held when the wait ended; `message` is the text for the agent."""
+
+    verdict: Verdict
+    action: Action
+    codec: Codec
+    estimate: Estimate
+    message: str
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    codec: Codec
+    proposal: Proposal
+
+
+class Gatekeeper:
+    """Admits requests; holds no state but the actions whose response is still awaited."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        pricer: Pricer,
+        boundary: Callable[[], Boundary],
+        sequencer: Sequencer,
+        settler: Settler,
+        hub: Hub,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._pricer = pricer
+        self._boundary = boundary
+        self._sequencer = sequencer
+        self._settler = settler
+        self._hub = hub
+        self._clock = clock
+        self._inflight: dict[str, Action] = {}
+
+    def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
+        """What the boundary would say of `request`; reads no fact and records nothing."""
+        proposal = self._judge(request).proposal
+        return proposal.action, proposal.boundary
+
+    async def admit(
+        self,
+        request: Request,
+        *,
+        hold_seconds: float,
+        on_held: Callable[[Approval], None] | None = None,
+    ) -> Released | Refused:
+        """Decide `request`; wait up to `hold_seconds` for people where they have to be asked.
+
+        Never raises for anything about the request: a lost store is a refusal too. Cancelling is safe: a question
+        stays open, and the call issued again passes once it is answered.
+        """
+        deadline = self._clock.now().timestamp() + hold_seconds
+        told = False
+        while True:
+            judged = self._judge(request)
+            if len(self._inflight) >= INFLIGHT_MAX:
+                return self._refused(judged, _denied("overloaded", "too many actions are in flight"))
+            try:
+                sequenced = await self._sequencer.admit(judged.proposal)
+            except StoreError as error:
+                return self._refused(
+                    judged, _denied("store_lost", f"the decision could not be recorded: {error.message}")
+                )
+            if sequenced.permit is not None:
+                action = judged.proposal.action
+                self._inflight[sequenced.permit.reservation] = action
+                return Released(
+                    permit=sequenced.permit, action=action, codec=judged.codec, estimate=judged.proposal.estimate
+                )
+            approval = sequenced.approval
+            if approval is None:
+                return self._refused(judged, sequenced)
+            if on_held is not None and not told:
+                told = True
+                on_held(approval)
+            left = deadline - self._clock.now().timestamp()
+            if left <= 0:
+                return self._refused(judged, sequenced)
+            await self._hub.wait(approval.id, min(left, RECHECK_SECONDS_MAX))
+
+    async def settle(self, permit: Permit, outcome: Outcome) -> None:
+        """Settle what `outcome` proves. Exactly once per permit."""
+        action = self._inflight.pop(permit.reservation, None)
+        if action is not None:
+            await self._settler.settle(permit, action, outcome)
+
+    async def suspend(self, permit: Permit, why: str) -> None:
+        """Dispatched, outcome unknown: the money stays held."""
+        if self._inflight.pop(permit.reservation, None) is not None:
+            await self._settler.suspend(permit, why)
+
+    @property
+    def inflight(self) -> int:
+        """How many released actions still await their outcome."""
+        return len(self._inflight)
+
+    def _judge(self, request: Request) -> _Judged:
+        codec = self._registry.codec_for(request)
+        action = codec.decode(request)
+        try:
+            digest = digest_of(action)
+        except Uncanonical as error:
+            action = _unknown(action, f"the request has no canonical form: {error}")
+            digest = digest_of(action)
+        estimate = self._pricer(action)
+        boundary = self._boundary().evaluate(action, estimate)
+        proposal = Proposal(
+            action=action, digest=digest, estimate=estimate, boundary=boundary, sentence=codec.sentence(action)
+        )
+        return _Judged(codec=codec, proposal=proposal)
+
+    def _refused(self, judged: _Judged, sequenced: Sequenced) -> Refused:
+        return Refused(
+            verdict=sequenced.verdict,
+            action=judged.proposal.action,
+            codec=judged.codec,
+            estimate=judged.proposal.estimate,
+            approval=sequenced.approval,
+            message=refusal(sequenced.verdict, sequenced.approval),
+        )
+
+
+def _denied(code: str, text: str) -> Sequenced:
+    return Sequenced(verdict=Verdict(kind=VerdictKind.DENY, reasons=(Reason(code=code, text=text),)))
+
+
+def _unknown(action: Action, reason: str) -> Action:
+    """The same action with everything that has no canonical form taken out: nobody can say what it would do."""
+    empty: Mapping[str, object] = {}
+    return replace(
+        action,
+        operation=_plain(action.operation),
+        service=_plain(action.service),
+        endpoint=_plain(action.endpoint),
+        account=_plain(action.account),
+        region=_plain(action.region),
+        classes=frozenset({ActionClass.UNKNOWN}),
+        resources=(),
+        quantity=1,
+        parameters=empty,
+        reason=reason,
+    )
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")[:500]

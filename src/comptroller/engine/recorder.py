@@ -1,0 +1,46 @@
+"""Records what is not an action: the box's own events, starts and stops, loaded configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from comptroller.core.audit import EntryKind
+from comptroller.engine.entries import Scribe
+from comptroller.engine.hub import Hub
+from comptroller.ports import Changes, Clock, Store, Wants
+
+
+class Recorder:
+    """Appends single entries."""
+
+    def __init__(self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub) -> None:
+        self._store = store
+        self._clock = clock
+        self._scribe = scribe
+        self._hub = hub
+
+    async def record(
+        self,
+        kind: EntryKind,
+        *,
+        agent: str = "",
+        run: str = "",
+        body: Mapping[str, object] | None = None,
+        private: Mapping[str, object] | None = None,
+    ) -> int:
+        """Append one entry; returns its index once it is durable. Raises `StoreError`."""
+        now = self._clock.now()
+        draft = self._scribe.draft(kind, at=now, agent=agent, run=run, body=body, private=private)
+        done = await self._store.commit(Wants(now=now), lambda _: (Changes(entries=(draft,)), None))
+        index = done.indices[0]
+        self._hub.publish(kind.value, {"index": index, "agent": agent, "run": run, **(body or {}), **(private or {})})
+        return index
+
+    async def erase(self, index: int, field: str, *, by: str) -> int:
+        """Delete a value beside entry `index`; the deletion is itself an entry, the proofs stay whole."""
+        now = self._clock.now()
+        body = {"entry": index, "field": field, "by": by}
+        draft = self._scribe.draft(EntryKind.FIELD_ERASED, at=now, body=body)
+        changes = Changes(entries=(draft,), erase=((index, field),))
+        done = await self._store.commit(Wants(now=now), lambda _: (changes, None))
+        return done.indices[0]

@@ -1,0 +1,126 @@
+"""Runs: started with a purpose and a budget of their own, ended with a reason, resumed under the same identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from comptroller.core.audit import EntryKind
+from comptroller.core.brake import BrakeState, Run, RunState
+from comptroller.core.budget import Budget, Window, scopes_of
+from comptroller.core.errors import RefusedError, UsageError
+from comptroller.core.estimate import Unit
+from comptroller.engine.entries import Scribe, amounts_body
+from comptroller.engine.hub import Hub
+from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
+
+
+class Runs:
+    """Opens and closes runs."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._scribe = scribe
+        self._hub = hub
+        self._runbook = runbook
+
+    async def start(self, *, agent: str, purpose: str | None, resume: str | None, per_run: Mapping[Unit, int]) -> Run:
+        """Start a run of `agent`, or make run `resume` active again with its budget, identity and unused grants.
+
+        Raises `UsageError` for an unknown agent or run, `RefusedError` for a killed or active one.
+        """
+        now = self._clock.now()
+        run_id = resume or self._ids.new()
+        path = f"{self._runbook.path_of(agent)}/{run_id}"
+        new = Run(
+            id=run_id,
+            agent=agent,
+            owner=self._runbook.owner_of(agent),
+            path=path,
+            purpose=purpose or self._runbook.purpose_of(agent),
+            state=RunState.ACTIVE,
+            started_at=now,
+        )
+
+        def decide(facts: Facts) -> tuple[Changes, Run]:
+            run, budgets = (
+                new,
+                tuple(
+                    Budget(scope=path, unit=unit, window=Window.TOTAL, limit=limit) for unit, limit in per_run.items()
+                ),
+            )
+            if resume is not None:
+                run, budgets = _resumed(facts, resume, agent), ()
+            for brake in facts.brakes:
+                if brake.state is not BrakeState.FREE:
+                    raise RefusedError(
+                        f"`{brake.scope}` is {brake.state.value}: {brake.reason}",
+                        hint=f"comptroller thaw {brake.scope}" if brake.state is BrakeState.FROZEN else "",
+                    )
+            body = {
+                "path": path,
+                "owner": run.owner,
+                "resumed": resume is not None,
+                "per_run": amounts_body(per_run),
+            }
+            entry = self._scribe.draft(
+                EntryKind.RUN_STARTED,
+                at=now,
+                agent=agent,
+                run=run.id,
+                body=body,
+                private={"purpose": run.purpose},
+            )
+            return Changes(entries=(entry,), runs=(run,), budgets=budgets), run
+
+        done = await self._store.commit(Wants(now=now, scopes=scopes_of(path), run=run_id), decide)
+        self._hub.publish(
+            EntryKind.RUN_STARTED.value, {"index": done.indices[0], "run": done.result.id, "agent": agent}
+        )
+        return done.result
+
+    async def end(self, run_id: str, *, exit_code: int | None, reason: str = "") -> Run | None:
+        """End a run; ending an ended one changes nothing. Returns the run, None where there is none."""
+        now = self._clock.now()
+
+        def decide(facts: Facts) -> tuple[Changes, Run | None]:
+            run = facts.run
+            if run is None or run.state is RunState.ENDED:
+                return Changes(), run
+            ended = replace(run, state=RunState.ENDED, ended_at=now, exit_code=exit_code)
+            entry = self._scribe.draft(
+                EntryKind.RUN_ENDED,
+                at=now,
+                agent=run.agent,
+                run=run.id,
+                body={"exit_code": exit_code, "reason": reason},
+            )
+            return Changes(entries=(entry,), runs=(ended,)), ended
+
+        done = await self._store.commit(Wants(now=now, run=run_id), decide)
+        if done.indices and done.result is not None:
+            self._hub.publish(
+                EntryKind.RUN_ENDED.value,
+                {"index": done.indices[0], "run": run_id, "agent": done.result.agent, "exit_code": exit_code},
+            )
+        return done.result
+
+    async def recover(self) -> int:
+        """After a crash: no box outlives its `serve`, so every active run has ended. Returns how many."""
+        active = [run for run in await self._store.runs() if run.state is RunState.ACTIVE]
+        for run in active:
+            await self.end(run.id, exit_code=None, reason="comptroller restarted")
+        return len(active)
+
+
+def _resumed(facts: Facts, run_id: str, agent: str) -> Run:
+    run = facts.run
+    if run is None:
+        raise UsageError(f"there is no run `{run_id}`", hint="comptroller tail lists the runs")
+    if run.agent != agent:
+        raise UsageError(f"run `{run_id}` belongs to agent `{run.agent}`", hint=f"use --agent {run.agent}")
+    if run.state is RunState.ACTIVE:
+        raise RefusedError(f"run `{run_id}` is still active", hint=f"end it first: comptroller kill {run_id}")
+    return replace(run, state=RunState.ACTIVE, ended_at=None, exit_code=None)

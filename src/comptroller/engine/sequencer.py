@@ -1,0 +1,300 @@
+"""One writer for money: facts under lock, the pure judge, reservation and entry in one durable commit, then the permit.
+
+The only file that makes a `Permit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from comptroller.core.action import Action, ActionClass
+from comptroller.core.approval import Approval, ApprovalState, GrantState
+from comptroller.core.audit import EntryDraft, EntryKind
+from comptroller.core.budget import BudgetState, scopes_of
+from comptroller.core.estimate import Estimate, Unit
+from comptroller.core.judge import Case, Judgement, judge
+from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for
+from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
+from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body
+from comptroller.engine.hub import Hub
+from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
+
+PENDING_SECONDS_DEFAULT = 8 * 3600
+"""How long a question stays open; a grant's own time starts only at the yes."""
+
+
+RESEND_SECONDS_MAX = 15 * 60
+"""How long a re-sent call may ride on its first reservation: well inside the time services remember their tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Proof that one allow is durable: `entry` is its index in the log, `reservation` where its money stands."""
+
+    reservation: str
+    digest: str
+    entry: int
+    run: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An action ready to be judged: what it is, what it costs, what the boundary says."""
+
+    action: Action
+    digest: str
+    estimate: Estimate
+    boundary: BoundaryResult
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequenced:
+    """What was decided and made durable: a permit, an open question, or neither."""
+
+    verdict: Verdict
+    permit: Permit | None = None
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    verdict: Verdict
+    reservation: str = ""
+    approval: Approval | None = None
+    asked: bool = False
+
+
+class Sequencer:
+    """Admits proposals one after another; waits for neither people nor the network."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._scribe = scribe
+        self._hub = hub
+        self._runbook = runbook
+
+    async def admit(self, proposal: Proposal) -> Sequenced:
+        """Judge one proposal against the facts and make the decision durable. Raises `StoreError`."""
+        action = proposal.action
+        now = self._clock.now()
+        path = f"{self._runbook.path_of(action.agent)}/{action.run}"
+        token = action.call.retry_token if action.call.idempotency else ""
+        wants = Wants(
+            now=now,
+            scopes=scopes_of(path),
+            run=action.run,
+            digest_of=(action.run, proposal.digest),
+            call=(action.run, proposal.digest, token) if token else None,
+        )
+        reservation_id, approval_id = self._ids.new(), self._ids.new()
+
+        def decide(facts: Facts) -> tuple[Changes, _Decision]:
+            case = Case(
+                digest=proposal.digest,
+                boundary=proposal.boundary,
+                estimate=proposal.estimate,
+                budgets=facts.budgets,
+                approvals=facts.approvals,
+                brakes=facts.brakes,
+                run=facts.run,
+                now=now,
+            )
+            if facts.calls and _may_resend(facts.calls[0], now):
+                resent = judge(_as_sent(case)).verdict
+                if resent.allowed:
+                    return self._resend(proposal, facts.calls[0], resent)
+            judgement = judge(case)
+            match judgement.verdict.kind:
+                case VerdictKind.ALLOW:
+                    return self._allow(proposal, facts.budgets, judgement, reservation_id)
+                case VerdictKind.REQUIRE_APPROVAL:
+                    return self._hold(proposal, facts, judgement, approval_id)
+                case VerdictKind.DENY:
+                    return self._deny(proposal, judgement.verdict)
+
+        done = await self._store.commit(wants, decide)
+        decision = done.result
+        permit = None
+        if decision.reservation:
+            # INVARIANT: a permit exists only for an allow whose entry and reservation are durable.
+            assert decision.verdict.allowed and done.indices
+            permit = Permit(
+                reservation=decision.reservation,
+                digest=proposal.digest,
+                entry=done.indices[0],
+                run=action.run,
+                agent=action.agent,
+            )
+        self._publish(proposal, decision, done.indices)
+        return Sequenced(verdict=decision.verdict, permit=permit, approval=decision.approval)
+
+    def _allow(
+        self, proposal: Proposal, budgets: tuple[BudgetState, ...], judgement: Judgement, reservation_id: str
+    ) -> tuple[Changes, _Decision]:
+        now, action = self._clock.now(), proposal.action
+        reservation = Reservation(
+            id=reservation_id,
+            run=action.run,
+            agent=action.agent,
+            operation=action.operation,
+            digest=proposal.digest,
+            retry_token=action.call.retry_token,
+            state=ReservationState.DISPATCHED,
+            amounts=judgement.wanted,
+            lines=lines_for(budgets, judgement.wanted),
+            created_at=now,
+            approval=judgement.grant.id if judgement.grant else "",
+        )
+        extra: dict[str, object] = {"reservation": reservation_id, "reserved": amounts_body(judgement.wanted)}
+        used: tuple[Approval, ...] = ()
+        if judgement.grant is not None:
+            used = (replace(judgement.grant, grant=GrantState.USED),)
+            extra["approval"] = judgement.grant.id
+            extra["approved_by"] = [vote.person for vote in judgement.grant.votes]
+            extra["self_approved"] = judgement.grant.self_approved
+        changes = Changes(
+            entries=(self._entry(EntryKind.ACTION_ALLOWED, proposal, judgement.verdict, extra),),
+            reservations=(reservation,),
+            accounts=dispatch_deltas(reservation),
+            approvals=used,
+        )
+        return changes, _Decision(verdict=judgement.verdict, reservation=reservation_id)
+
+    def _resend(self, proposal: Proposal, reservation: Reservation, verdict: Verdict) -> tuple[Changes, _Decision]:
+        """The service guarantees idempotency by this token: the same call goes again under its reservation."""
+        extra: dict[str, object] = {"reservation": reservation.id, "resent": True}
+        entry = self._entry(EntryKind.ACTION_ALLOWED, proposal, verdict, extra)
+        return Changes(entries=(entry,)), _Decision(verdict=verdict, reservation=reservation.id)
+
+    def _hold(
+        self, proposal: Proposal, facts: Facts, judgement: Judgement, approval_id: str
+    ) -> tuple[Changes, _Decision]:
+        if judgement.pending is not None:
+            return Changes(), _Decision(verdict=judgement.verdict, approval=judgement.pending)
+        now, action = self._clock.now(), proposal.action
+        approval = Approval(
+            id=approval_id,
+            run=action.run,
+            agent=action.agent,
+            owner=self._runbook.owner_of(action.agent),
+            digest=proposal.digest,
+            slice_hash=proposal.boundary.slice_hash,
+            operation=action.operation,
+            obligations=judgement.verdict.obligations,
+            sentence=proposal.sentence,
+            facts=self._question(proposal, facts.budgets, judgement.wanted),
+            asked_at=now,
+            expires_at=now + timedelta(seconds=PENDING_SECONDS_DEFAULT),
+            price_unknown=proposal.estimate.unknown(Unit.USD_MICROS),
+        )
+        stale = tuple(
+            replace(old, state=ApprovalState.WITHDRAWN) for old in facts.approvals if old.state is ApprovalState.PENDING
+        )
+        entry = self._entry(EntryKind.ACTION_HELD, proposal, judgement.verdict, {"approval": approval_id})
+        decision = _Decision(verdict=judgement.verdict, approval=approval, asked=True)
+        return Changes(entries=(entry,), approvals=(*stale, approval)), decision
+
+    def _deny(self, proposal: Proposal, verdict: Verdict) -> tuple[Changes, _Decision]:
+        if proposal.action.undecodable and proposal.action.reason:
+            reason = Reason(code="undecodable", text=proposal.action.reason)
+            verdict = replace(verdict, reasons=(reason, *verdict.reasons))
+        entry = self._entry(EntryKind.ACTION_DENIED, proposal, verdict, {})
+        return Changes(entries=(entry,)), _Decision(verdict=verdict)
+
+    def _entry(self, kind: EntryKind, proposal: Proposal, verdict: Verdict, extra: Mapping[str, object]) -> EntryDraft:
+        action = proposal.action
+        body = action_body(action, proposal.digest, proposal.estimate, verdict)
+        return self._scribe.draft(
+            kind,
+            at=self._clock.now(),
+            agent=action.agent,
+            run=action.run,
+            body={**body, "slice": proposal.boundary.slice_hash, "request_id": action.call.request_id, **extra},
+            private=action_private(action, proposal.sentence),
+        )
+
+    def _question(
+        self, proposal: Proposal, budgets: tuple[BudgetState, ...], wanted: Mapping[Unit, int]
+    ) -> dict[str, object]:
+        """The facts a person is shown beside the sentence."""
+        action, estimate = proposal.action, proposal.estimate
+        return {
+            "operation": action.operation,
+            "classes": sorted(action.classes),
+            "account": action.account,
+            "region": action.region,
+            "endpoint": action.endpoint,
+            "quantity": action.quantity,
+            "resources": list(action.resources[:20]),
+            "usd_micros_high": estimate.high(Unit.USD_MICROS),
+            "usd_micros_per_hour_high": estimate.high(Unit.USD_MICROS_PER_HOUR),
+            "standing": Unit.USD_MICROS_PER_HOUR in estimate.bounds,
+            "term_seconds": estimate.term_seconds,
+            "basis": estimate.basis,
+            "purpose": self._runbook.purpose_of(action.agent),
+            "budget_after": [
+                {
+                    "scope": state.budget.scope,
+                    "unit": state.budget.unit.value,
+                    "window": state.budget.window.value,
+                    "limit": state.budget.limit,
+                    "room_after": state.room - wanted[state.budget.unit],
+                }
+                for state in budgets
+                if state.budget.unit in wanted
+            ],
+            "executes": ActionClass.EXECUTE in action.classes,
+        }
+
+    def _publish(self, proposal: Proposal, decision: _Decision, indices: tuple[int, ...]) -> None:
+        if not indices:
+            return
+        kind = (
+            EntryKind.ACTION_ALLOWED
+            if decision.reservation
+            else EntryKind.ACTION_HELD
+            if decision.approval
+            else EntryKind.ACTION_DENIED
+        )
+        action = proposal.action
+        self._hub.publish(
+            kind.value,
+            {
+                "index": indices[0],
+                "agent": action.agent,
+                "run": action.run,
+                "operation": action.operation,
+                "service": action.service,
+                "host": action.host,
+                "classes": sorted(action.classes),
+                "sentence": proposal.sentence,
+                "verdict": decision.verdict.kind.value,
+                "rules": list(decision.verdict.rules),
+                "reasons": [{"code": r.code, "text": r.text} for r in decision.verdict.reasons],
+                "approval": decision.approval.id if decision.approval else "",
+                "usd_micros_high": proposal.estimate.high(Unit.USD_MICROS),
+            },
+        )
+
+
+def _as_sent(case: Case) -> Case:
+    """The case of a re-sent call: its money already stands and its yes is already used; brake and boundary count."""
+    boundary = case.boundary
+    if boundary.kind is VerdictKind.REQUIRE_APPROVAL:
+        boundary = replace(boundary, kind=VerdictKind.ALLOW, obligations=())
+    return replace(case, boundary=boundary, estimate=Estimate(bounds={}), budgets=())
+
+
+def _may_resend(reservation: Reservation, now: datetime) -> bool:
+    """Services forget idempotency tokens, and a call that failed for free would cost when sent again."""
+    if now - reservation.created_at > timedelta(seconds=RESEND_SECONDS_MAX):
+        return False
+    if reservation.state is not ReservationState.SETTLED:
+        return True
+    return all(reservation.actual.get(unit, amount) >= amount for unit, amount in reservation.amounts.items())

@@ -1,0 +1,255 @@
+"""What the engine needs of the world, as Protocols: a store, a clock, ids, a boundary, a pricer, codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from comptroller.core.action import Action
+from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.audit import Entry, EntryDraft, PrivateField
+from comptroller.core.brake import Brake, Run
+from comptroller.core.budget import Budget, BudgetState
+from comptroller.core.estimate import Estimate, Outcome
+from comptroller.core.request import NativeResponse, Outgoing, Request
+from comptroller.core.reservation import AccountDelta, Reservation
+from comptroller.core.verdict import BoundaryResult, Verdict
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, handed in."""
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        ...
+
+
+class Ids(Protocol):
+    """Unpredictable values, handed in."""
+
+    def new(self) -> str:
+        """A UUIDv7 as text."""
+        ...
+
+    def salt(self) -> bytes:
+        """16 random bytes."""
+        ...
+
+
+# ---------------------------------------------------------------- the store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wants:
+    """Which facts a decision needs; all are read under one lock. Empty members are not read.
+
+    `scopes`: budgets (with the account of the window that `now` lies in) and brakes of these paths.
+    `digest_of`: (run, digest) -> its approvals, newest first. `call`: (run, digest, retry token) -> its reservations.
+    """
+
+    now: datetime
+    scopes: tuple[str, ...] = ()
+    run: str = ""
+    digest_of: tuple[str, str] | None = None
+    call: tuple[str, str, str] | None = None
+    approval: str = ""
+    reservation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the store knows, read under the lock of the transaction that will write the decision."""
+
+    budgets: tuple[BudgetState, ...] = ()
+    brakes: tuple[Brake, ...] = ()
+    run: Run | None = None
+    approvals: tuple[Approval, ...] = ()
+    calls: tuple[Reservation, ...] = ()
+    approval: Approval | None = None
+    reservation: Reservation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """One durable change. Rows replace those with the same key; deltas are added; entries are appended in order.
+
+    `erase` names (entry index, field) whose values beside the leaf are deleted.
+    """
+
+    entries: tuple[EntryDraft, ...] = ()
+    runs: tuple[Run, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    budgets_removed: tuple[Budget, ...] = ()
+    accounts: tuple[AccountDelta, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    brakes: tuple[Brake, ...] = ()
+    erase: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed(Generic[T]):
+    """The result of a decision whose changes are durable, and the indices its entries received."""
+
+    result: T
+    indices: tuple[int, ...]
+
+
+class Store(Protocol):
+    """One writer, many readers. Whatever `commit` returned is durable; what it raised left no trace."""
+
+    async def commit(self, wants: Wants, decide: Callable[[Facts], tuple[Changes, T]]) -> Committed[T]:
+        """Read facts under lock, call `decide` (pure, quick), write all of its changes, or nothing. Decisions are
+        serialised: each sees what the one before it wrote. An exception of `decide` is raised to this caller alone
+        and writes nothing. Raises `StoreError` when the changes could not be made durable."""
+        ...
+
+    async def runs(self) -> Sequence[Run]:
+        """All runs, newest first."""
+        ...
+
+    async def approvals(self, state: ApprovalState | None = None) -> Sequence[Approval]:
+        """Approvals, newest first, in one state or all."""
+        ...
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        """One approval."""
+        ...
+
+    async def budgets(self, now: datetime) -> Sequence[BudgetState]:
+        """Every budget with the account of its current window, by scope."""
+        ...
+
+    async def brakes(self) -> Sequence[Brake]:
+        """Every brake that is not free."""
+        ...
+
+    async def open_reservations(self) -> Sequence[Reservation]:
+        """Reservations in state `dispatched` or `suspense`."""
+        ...
+
+    async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
+        """Entries with an index above `after`, in order."""
+        ...
+
+    async def private(self, index: int) -> Sequence[PrivateField]:
+        """What lies beside entry `index` and was not erased."""
+        ...
+
+    async def size(self) -> int:
+        """Number of leaves."""
+        ...
+
+    async def root(self, size: int) -> bytes:
+        """RFC 6962 root of the first `size` leaves."""
+        ...
+
+    async def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """RFC 6962 inclusion proof of leaf `index` in the first `size` leaves."""
+        ...
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """RFC 6962 consistency proof between two sizes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was committed and let go of the files."""
+        ...
+
+
+# ---------------------------------------------------------------- decode, price, boundary
+
+
+class Meter(Protocol):
+    """Reads one response as it streams past, sans-IO, in bounded memory."""
+
+    def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """The response's status and headers (lower-case names)."""
+        ...
+
+    def feed(self, data: bytes) -> None:
+        """The next body bytes, as sent by the service (content-encoding identity)."""
+        ...
+
+    def finish(self, *, complete: bool) -> Outcome:
+        """What the response proved; `complete` is False where it was cut. Never raises."""
+        ...
+
+
+class Codec(Protocol):
+    """One service on the wire. Every function is total and pure."""
+
+    name: str
+
+    def decode(self, request: Request) -> Action:
+        """What the request would do; an `unknown` action with a reason where nobody can say. Never raises."""
+        ...
+
+    def encode(self, action: Action, request: Request) -> Outgoing:
+        """The request anew, from the decoded action. Raises `Unencodable` (core.request) where it cannot be."""
+        ...
+
+    def refuse(self, action: Action, request: Request, verdict: Verdict, message: str) -> NativeResponse:
+        """The service's own `not authorized` answer carrying `message`. Never raises."""
+        ...
+
+    def meter(self, action: Action) -> Meter:
+        """A reader for this action's response."""
+        ...
+
+    def sentence(self, action: Action) -> str:
+        """What the action does in plain words, without price (`start 8 x p4d.24xlarge in us-east-1`)."""
+        ...
+
+
+class Registry(Protocol):
+    """Finds the codec for a host. Any named host has one: the generic `http` at the least."""
+
+    def codec_for(self, request: Request) -> Codec:
+        """The codec that decodes this request; by host, never by what the caller claims."""
+        ...
+
+
+class Pricer(Protocol):
+    """Action -> Estimate."""
+
+    def __call__(self, action: Action) -> Estimate:
+        """Upper bounds in every unit that applies. Never raises; unknown is `None`, never free."""
+        ...
+
+
+class Boundary(Protocol):
+    """The Cedar policies, loaded."""
+
+    @property
+    def policy_hash(self) -> str:
+        """SHA-256 over all policies and the schema."""
+        ...
+
+    def evaluate(self, action: Action, estimate: Estimate) -> BoundaryResult:
+        """What the policies say. Any error is a deny."""
+        ...
+
+
+class RunBook(Protocol):
+    """What is configured for agents: the engine asks it for scope paths and owners."""
+
+    def path_of(self, agent: str) -> str:
+        """`organization/team/agent`."""
+        ...
+
+    def owner_of(self, agent: str) -> str:
+        """The accountable person."""
+        ...
+
+    def purpose_of(self, agent: str) -> str:
+        """The stated purpose."""
+        ...
+
+
+Listener = Callable[[str, Mapping[str, object]], None]
+"""Called after an entry is durable, with its kind and a summary; must not block."""
