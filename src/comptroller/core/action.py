@@ -144,9 +144,9 @@ def canonical(value: Value, depth: int = 0) -> object:
             for key, member in value.items():
                 if not isinstance(key, str):
                     raise Uncanonical("a key that is not text")
-                if canonical(key) in out:
-                    raise Uncanonical("duplicate key")
-                out[key] = canonical(member, depth + 1)
+                canonical(key)
+                # a caller's own `$number` must never read like ours: its first `$` is doubled
+                out["$" + key if key.startswith("$") else key] = canonical(member, depth + 1)
             return out
         case Sequence():
             return [canonical(member, depth + 1) for member in value]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from comptroller.core.action import canonical, canonical_bytes
+import rfc8785
+
+from comptroller.core.action import Uncanonical, canonical
 
 LEAF_VERSION = 1
 PRIVATE_FIELD_BYTES_MAX = 16 << 10
@@ -42,7 +44,10 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateField:
-    """A value kept beside the leaf; the leaf holds only SHA-256(salt || JCS(value)). `salt` is 16 random bytes."""
+    """A value kept beside the leaf; the leaf holds only SHA-256(salt || JCS(value)). `salt` is 16 random bytes.
+
+    `value` holds JSON values only (see `core.action.canonical`): it comes back from a store as it went in.
+    """
 
     name: str
     salt: bytes
@@ -54,9 +59,17 @@ class PrivateField:
         return commitment(self.salt, self.value)
 
 
+def jcs(value: object) -> bytes:
+    """RFC 8785 bytes of a JSON value, as it is. Raises `Uncanonical`."""
+    try:
+        return rfc8785.dumps(value)  # type: ignore[arg-type]
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise Uncanonical(str(error)) from error
+
+
 def commitment(salt: bytes, value: object) -> str:
     """`sha256:` + hex SHA-256(salt || RFC 8785 JCS(value))."""
-    return "sha256:" + hashlib.sha256(salt + canonical_bytes(value)).hexdigest()
+    return "sha256:" + hashlib.sha256(salt + jcs(value)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +95,12 @@ class Entry:
 
 def leaf_bytes(draft: EntryDraft, index: int) -> bytes:
     """The RFC 8785 bytes that become leaf `index` of the tree."""
-    return canonical_bytes(
+    return jcs(
         {
             "v": LEAF_VERSION,
             "index": index,
             "kind": draft.kind.value,
-            "at": draft.at,
+            "at": canonical(draft.at),
             "agent": draft.agent,
             "run": draft.run,
             "body": canonical(draft.body),

@@ -43,34 +43,34 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierKey:
-    """A public key and the name of the log it signs for."""
+    """A public key and the origin of the log it signs for."""
 
-    name: str
+    origin: str
     key: Ed25519PublicKey
 
     @property
     def id(self) -> bytes:
-        """The first 4 bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self._raw).digest()[:_KEY_ID_BYTES]
+        """The first 4 bytes of SHA-256(origin || 0x0A || 0x01 || public key)."""
+        return hashlib.sha256(self.origin.encode() + b"\n" + _ED25519 + self._raw).digest()[:_KEY_ID_BYTES]
 
     @property
     def text(self) -> str:
-        """The vkey form `name+hex id+base64(0x01 || public key)`."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(_ED25519 + self._raw).decode()}"
+        """The vkey form `origin+hex id+base64(0x01 || public key)`."""
+        return f"{self.origin}+{self.id.hex()}+{base64.b64encode(_ED25519 + self._raw).decode()}"
 
     @property
     def _raw(self) -> bytes:
         return self.key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def verifier_key(origin: str, private_key: Ed25519PrivateKey) -> VerifierKey:
-    """The public half of the log key, named for its origin. Raises `ValueError` for a name no note can carry."""
+def verifier_key(origin: str, public_key: Ed25519PublicKey) -> str:
+    """The vkey text of the log key's public half. Raises `ValueError` for an origin no note can carry."""
     _check_name(origin)
-    return VerifierKey(name=origin, key=private_key.public_key())
+    return VerifierKey(origin=origin, key=public_key).text
 
 
-def parse_vkey(text: str) -> VerifierKey:
-    """Read the vkey form. Raises `VerificationError`."""
+def parse_verifier_key(text: str) -> VerifierKey:
+    """Read the vkey text. Raises `VerificationError`."""
     hint = "a public key reads NAME+HASH+BASE64, as in the installation's log.pub"
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
@@ -79,7 +79,7 @@ def parse_vkey(text: str) -> VerifierKey:
         raw = base64.b64decode(encoded, validate=True)
         if raw[:1] != _ED25519:
             raise ValueError("not an Ed25519 key")
-        key = VerifierKey(name=name, key=Ed25519PublicKey.from_public_bytes(raw[1:]))
+        key = VerifierKey(origin=name, key=Ed25519PublicKey.from_public_bytes(raw[1:]))
     except ValueError as error:
         raise VerificationError("the public key cannot be read", hint=hint) from error
     if key.id.hex() != key_id:
@@ -89,9 +89,10 @@ def parse_vkey(text: str) -> VerifierKey:
 
 def sign(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> bytes:
     """The checkpoint as a signed note. Raises `ValueError` for an origin no note can carry."""
-    key = verifier_key(checkpoint.origin, private_key)
+    _check_name(checkpoint.origin)
+    key = VerifierKey(origin=checkpoint.origin, key=private_key.public_key())
     signature = base64.b64encode(key.id + private_key.sign(checkpoint.body.encode())).decode()
-    return f"{checkpoint.body}\n{_SIGNATURE_PREFIX}{key.name} {signature}\n".encode()
+    return f"{checkpoint.body}\n{_SIGNATURE_PREFIX}{key.origin} {signature}\n".encode()
 
 
 def verify(note: bytes, key: VerifierKey) -> Checkpoint:
@@ -100,18 +101,18 @@ def verify(note: bytes, key: VerifierKey) -> Checkpoint:
     body = text.encode()
     signed = False
     for name, blob in signatures:
-        if name != key.name or blob[:_KEY_ID_BYTES] != key.id:
+        if name != key.origin or blob[:_KEY_ID_BYTES] != key.id:
             continue
         try:
             key.key.verify(blob[_KEY_ID_BYTES:], body)
         except InvalidSignature as error:
-            raise VerificationError(f"the checkpoint's signature by `{key.name}` is not valid") from error
+            raise VerificationError(f"the checkpoint's signature by `{key.origin}` is not valid") from error
         signed = True
     if not signed:
-        raise VerificationError(f"the checkpoint is not signed by the key of `{key.name}`")
+        raise VerificationError(f"the checkpoint is not signed by the key of `{key.origin}`")
     checkpoint = _parse_body(text)
-    if checkpoint.origin != key.name:
-        raise VerificationError(f"the checkpoint is of another log, not of `{key.name}`")
+    if checkpoint.origin != key.origin:
+        raise VerificationError(f"the checkpoint is of another log, not of `{key.origin}`")
     return checkpoint
 
 

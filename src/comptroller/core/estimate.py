@@ -72,7 +72,8 @@ class Outcome:
     """What a response proves: real cost per unit (`None`: the response does not tell), and what was made.
 
     `ok` is whether the service did it. A failed call costs nothing but its call where `charged` is False.
-    `complete` is False when the response was cut before its end: the cost is then a lower bound.
+    `complete` is False when the response was cut before its end: the cost is then a lower bound. `usage` holds what the
+    service counted in its own terms (`input_tokens`, `cache_read_tokens`, …), from which the real price follows.
     """
 
     status: int
@@ -81,6 +82,7 @@ class Outcome:
     charged: bool | None = None
     actual: Mapping[Unit, int] = field(default_factory=dict)
     made: tuple[str, ...] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
 
 
 def usd_text(usd_micros: int) -> str:

@@ -40,7 +40,9 @@ class Edge:
     def __post_init__(self) -> None:
         # INVARIANT: one hash for each bit set in the size.
         if self.size < 0 or self.size.bit_count() != len(self.hashes):
-            raise ValueError(f"an edge of {self.size} leaves has {self.size.bit_count()} hashes, not {len(self.hashes)}")
+            raise ValueError(
+                f"an edge of {self.size} leaves has {self.size.bit_count()} hashes, not {len(self.hashes)}"
+            )
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -102,7 +104,7 @@ def root_at(size: int, lookup: Lookup) -> bytes:
 
 
 def inclusion_proof(index: int, size: int, lookup: Lookup) -> tuple[bytes, ...]:
-    """PATH(index, D[size]) of RFC 6962 2.1.1, from the leaf upwards. Raises `ValueError` where there is no such leaf."""
+    """PATH(index, D[size]) of RFC 6962 2.1.1, from the leaf up. Raises `ValueError` where there is none."""
     if not 0 <= index < size:
         raise ValueError(f"no leaf {index} in a tree of {size}")
     path: list[bytes] = []
