@@ -186,7 +186,7 @@ def test_missing_doubled_and_reordered_entries_are_found(data: st.DataObject) ->
     missing = lines[:first] + lines[first + 1 :]
     report = outcome(missing)
     assert report is not None and not report.ok and report.first_bad == first - 1
-    doubled = lines[:first] + [lines[second]] + lines[first:]
+    doubled = [*lines[:first], lines[second], *lines[first:]]
     report = outcome(doubled)
     assert report is not None and not report.ok
     swapped = list(lines)

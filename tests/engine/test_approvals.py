@@ -19,7 +19,7 @@ TWO = """
 @id("two-for-machines")
 @outcome("approval") @approvers("Group::approvers") @quorum("2") @exclude("agent,owner") @ttl("10m")
 @reason("machines want two people")
-forbid (principal, action == Comptroller::Action::"provision", resource)
+forbid (principal, action in Comptroller::Action::"provision", resource)
 unless { context.grants.contains("two-for-machines") };
 """
 

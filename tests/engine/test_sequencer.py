@@ -83,12 +83,12 @@ async def test_a_changed_rule_voids_a_yes_and_an_unrelated_one_does_not(bench: B
     held = await sequencer.admit(proposal)
     assert held.approval is not None
     await bench.engine.approvals.approve(held.approval.id, BEN)
-    unrelated = '\n@id("no-mail") forbid (principal, action == Comptroller::Action::"communicate", resource);\n'
+    unrelated = '\n@id("no-mail") forbid (principal, action in Comptroller::Action::"communicate", resource);\n'
     bench.reload(starter_policies() + unrelated)
     same = replace(proposal, boundary=bench.boundary.evaluate(proposal.action, proposal.estimate))
     assert same.boundary.slice_hash == proposal.boundary.slice_hash
     related = (
-        '\n@id("no-west") forbid (principal, action == Comptroller::Action::"provision", resource) '
+        '\n@id("no-west") forbid (principal, action in Comptroller::Action::"provision", resource) '
         'when { context.region == "us-west-2" };\n'
     )
     bench.reload(starter_policies() + related)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-import rfc8785
-
-from comptroller.core.action import Uncanonical, canonical
+from comptroller.core.action import canonical
+from comptroller.core.jcs import jcs
 
 LEAF_VERSION = 1
 PRIVATE_FIELD_BYTES_MAX = 16 << 10
@@ -57,14 +56,6 @@ class PrivateField:
     def commitment(self) -> str:
         """What the leaf holds."""
         return commitment(self.salt, self.value)
-
-
-def jcs(value: object) -> bytes:
-    """RFC 8785 bytes of a JSON value, as it is. Raises `Uncanonical`."""
-    try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
-        raise Uncanonical(str(error)) from error
 
 
 def commitment(salt: bytes, value: object) -> str:

@@ -144,7 +144,7 @@ def _signature(line: str) -> tuple[str, bytes]:
         blob = base64.b64decode(encoded, validate=True)
     except ValueError as error:
         raise VerificationError("the checkpoint has a malformed signature line") from error
-    if len(blob) <= _KEY_ID_BYTES:
+    if len(blob) <= _KEY_ID_BYTES or base64.b64encode(blob).decode() != encoded:
         raise VerificationError("the checkpoint has a malformed signature line")
     return name, blob
 

@@ -17,7 +17,7 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[object, object]:
     seen: set[object] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if not isinstance(key, str | int):
             raise ConfigError(f":{line}: a key must be text")
@@ -39,7 +39,8 @@ def parse_config_text(raw: bytes, *, origin: str) -> Config:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
                 raise ConfigError(
-                    f":{event.start_mark.line + 1}: YAML aliases are not supported", hint="write the values out"
+                    f":{event.start_mark.line + 1 if event.start_mark else 1}: YAML aliases are not supported",
+                    hint="write the values out",
                 )
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader
         node = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -16,10 +16,10 @@ from typing import Any
 
 from comptroller.core import checkpoint as notes
 from comptroller.core import merkle
-from comptroller.core.action import Uncanonical
-from comptroller.core.audit import LEAF_VERSION, PrivateField, commitment, jcs
+from comptroller.core.audit import LEAF_VERSION, PrivateField, commitment
 from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.errors import VerificationError
+from comptroller.core.jcs import NotJson, jcs
 
 EXPORT_VERSION = 1
 LINE_BYTES_MAX = 16 << 20
@@ -175,7 +175,7 @@ def _check_record(record: Record, index: int, findings: _Findings) -> None:
     try:
         leaf = json.loads(record.leaf)
         canonical = jcs(leaf)
-    except (ValueError, Uncanonical, RecursionError):
+    except (ValueError, RecursionError):
         findings.add(index, "is not readable")
         return
     if not isinstance(leaf, dict) or canonical != record.leaf:
@@ -194,7 +194,7 @@ def _check_private(record: Record, index: int, committed: Mapping[str, object], 
         findings.private_checked += 1
         try:
             matches = committed.get(item.name) == commitment(item.salt, item.value)
-        except Uncanonical:
+        except NotJson:
             matches = False
         if not matches:
             findings.add(index, f"private value `{item.name}` does not match its commitment")

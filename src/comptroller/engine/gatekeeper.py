@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +23,8 @@ from comptroller.ports import Boundary, Clock, Codec, Pricer, Registry
 INFLIGHT_MAX = 10_000
 """Released actions whose outcome is awaited; beyond it nothing more is released."""
 
+NEVER_SENT = Outcome(status=0, ok=False, complete=True, charged=False)
+"""The outcome of a released action of which not a byte left."""
 RECHECK_SECONDS_MAX = 5.0
 """A waiting call asks the store again at least this often: an event is comfort, never the truth."""
 
@@ -75,6 +79,7 @@ class Gatekeeper:
         self._hub = hub
         self._clock = clock
         self._inflight: dict[str, Action] = {}
+        self._abandoned: set[asyncio.Future[None]] = set()
 
     def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
         """What the boundary would say of `request`; reads no fact and records nothing."""
@@ -100,7 +105,7 @@ class Gatekeeper:
             if len(self._inflight) >= INFLIGHT_MAX:
                 return self._refused(judged, _denied("overloaded", "too many actions are in flight"))
             try:
-                sequenced = await self._sequencer.admit(judged.proposal)
+                sequenced = await self._sequence(judged.proposal)
             except StoreError as error:
                 return self._refused(
                     judged, _denied("store_lost", f"the decision could not be recorded: {error.message}")
@@ -132,6 +137,27 @@ class Gatekeeper:
         """Dispatched, outcome unknown: the money stays held."""
         if self._inflight.pop(permit.reservation, None) is not None:
             await self._settler.suspend(permit, why)
+
+    async def _sequence(self, proposal: Proposal) -> Sequenced:
+        """Sequence to the end even where the caller has gone: then nothing was sent, and that is settled as such."""
+        task = asyncio.ensure_future(self._sequencer.admit(proposal))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            background = asyncio.ensure_future(self._abandon(task, proposal.action))
+            self._abandoned.add(background)
+            background.add_done_callback(self._abandoned.discard)
+            raise
+
+    async def _abandon(self, task: asyncio.Future[Sequenced], action: Action) -> None:
+        with contextlib.suppress(StoreError):
+            sequenced = await task
+            if sequenced.permit is not None:
+                await self._settler.settle(sequenced.permit, action, NEVER_SENT)
+
+    async def close(self) -> None:
+        """Finish what callers who left had begun."""
+        await asyncio.gather(*self._abandoned)
 
     @property
     def inflight(self) -> int:

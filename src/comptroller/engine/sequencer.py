@@ -5,7 +5,7 @@ The only file that makes a `Permit`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -71,13 +71,25 @@ class _Decision:
 class Sequencer:
     """Admits proposals one after another; waits for neither people nor the network."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        scribe: Scribe,
+        hub: Hub,
+        runbook: RunBook,
+        marks: Callable[[Action], Mapping[str, object]] = lambda _: {},
+    ) -> None:
+        """`marks` adds what every entry of an action has to say of it (a development upstream, say)."""
         self._store = store
         self._clock = clock
         self._ids = ids
         self._scribe = scribe
         self._hub = hub
         self._runbook = runbook
+        self._marks = marks
 
     async def admit(self, proposal: Proposal) -> Sequenced:
         """Judge one proposal against the facts and make the decision durable. Raises `StoreError`."""
@@ -215,7 +227,13 @@ class Sequencer:
             at=self._clock.now(),
             agent=action.agent,
             run=action.run,
-            body={**body, "slice": proposal.boundary.slice_hash, "request_id": action.call.request_id, **extra},
+            body={
+                **body,
+                "slice": proposal.boundary.slice_hash,
+                "request_id": action.call.request_id,
+                **self._marks(action),
+                **extra,
+            },
             private=action_private(action, proposal.sentence),
         )
 

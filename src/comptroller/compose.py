@@ -1,0 +1,619 @@
+"""The only file that knows every concrete class: it reads the configuration and puts one installation together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from comptroller import __version__, price
+from comptroller.boundary import AgentFacts, CedarBoundary, PolicyText
+from comptroller.core.action import Action
+from comptroller.core.approval import Approval
+from comptroller.core.audit import EntryKind
+from comptroller.core.brake import Run
+from comptroller.core.budget import Budget, BudgetState, scopes_of
+from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign
+from comptroller.core.config import AgentConfig, Config
+from comptroller.core.config_text import parse_config_text
+from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
+from comptroller.decode.registry import CodecRegistry
+from comptroller.enforce.gateway import (
+    Attachment,
+    Authority,
+    BoxSocket,
+    CredentialBroker,
+    Gateway,
+    GatewaySettings,
+    Internal,
+    RunIdentity,
+    Upstream,
+)
+from comptroller.engine.approvals import Approvals
+from comptroller.engine.brake import Brakes
+from comptroller.engine.entries import Scribe
+from comptroller.engine.gatekeeper import Gatekeeper
+from comptroller.engine.hub import Hub
+from comptroller.engine.ledger import Ledger
+from comptroller.engine.recorder import Recorder
+from comptroller.engine.runs import Runs
+from comptroller.engine.sequencer import Sequencer
+from comptroller.engine.settle import Settler
+from comptroller.ports import Boundary, Clock, Ids, Store
+from comptroller.server.desk import Desk, SocketRole
+from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
+from comptroller.stores.reader import SqliteReader
+from comptroller.stores.sqlite import SqliteStore
+
+T = TypeVar("T")
+
+CONFIG_NAME = "comptroller.yaml"
+POLICIES_FOLDER = "policies"
+POLICY_RELOAD_SECONDS = 1.0
+CHECKPOINT_SECONDS = 10.0
+EXPIRY_SECONDS = 1.0
+
+
+class SystemClock:
+    """The machine's clock, in UTC."""
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        return datetime.now(UTC)
+
+
+class SystemIds:
+    """UUIDv7 and salts from the operating system's generator."""
+
+    def new(self) -> str:
+        """A UUIDv7 (RFC 9562) as text: 48 bits of milliseconds, then 74 random bits."""
+        value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+        value = value & ~(0xF << 76) | 0x7 << 76
+        value = value & ~(0x3 << 62) | 0x2 << 62
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def salt(self) -> bytes:
+        """16 random bytes."""
+        return secrets.token_bytes(16)
+
+
+# ---------------------------------------------------------------- configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where one installation keeps its state, outside every workspace."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, config_path: Path) -> Paths:
+        """`$XDG_STATE_HOME/comptroller/<16 hex of SHA-256 of the configuration's folder>`."""
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        name = hashlib.sha256(os.fsencode(config_path.parent.resolve())).hexdigest()[:16]
+        return cls(base / "comptroller" / name)
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one `serve`."""
+        return self.folder / "lock"
+
+    @property
+    def log_key(self) -> Path:
+        """Ed25519 private key that signs checkpoints."""
+        return self.folder / "log.key"
+
+    @property
+    def log_public(self) -> Path:
+        """The verifier key (C2SP vkey text)."""
+        return self.folder / "log.pub"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest signed checkpoint."""
+        return self.folder / "checkpoint"
+
+    @property
+    def ca_key(self) -> Path:
+        """Private key of the boxes' certificate authority."""
+        return self.folder / "ca.key"
+
+    @property
+    def ca_pem(self) -> Path:
+        """Certificate that boxes trust."""
+        return self.folder / "ca.pem"
+
+    @property
+    def store(self) -> Path:
+        """The SQLite store."""
+        return self.folder / "store.sqlite"
+
+    @property
+    def control_socket(self) -> Path:
+        """HTTP and JSON for the command line."""
+        return self.folder / "control.sock"
+
+    @property
+    def attach_socket(self) -> Path:
+        """Where `run` hands over a box's listening sockets."""
+        return self.folder / "attach.sock"
+
+    @property
+    def serve_log(self) -> Path:
+        """What a detached `serve` prints."""
+        return self.folder / "serve.log"
+
+    @property
+    def applied_budgets(self) -> Path:
+        """Hash of the budgets last taken over from the configuration."""
+        return self.folder / "budgets.applied"
+
+
+def find_config(start: Path | None = None) -> Path:
+    """The `comptroller.yaml` in `start` or the nearest folder above. Raises `ConfigError`."""
+    folder = (start or Path.cwd()).resolve()
+    if folder.is_file():
+        return folder
+    for candidate in (folder, *folder.parents):
+        if (candidate / CONFIG_NAME).is_file():
+            return candidate / CONFIG_NAME
+    raise ConfigError(f"no {CONFIG_NAME} in `{folder}` or above it", hint="comptroller init writes one")
+
+
+def load_config(path: Path) -> Config:
+    """Read and check `comptroller.yaml`. Raises `ConfigError` naming file and line of every mistake."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read `{path}`: {error.strerror}", hint="comptroller init writes one") from error
+    return parse_config_text(raw, origin=str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRunBook:
+    """Scope paths, owners and purposes as configured."""
+
+    config: Config
+
+    def path_of(self, agent: str) -> str:
+        """`organization/team/agent`. Raises `ConfigError` for an unknown agent."""
+        self._known(agent)
+        return self.config.path_of(agent)
+
+    def owner_of(self, agent: str) -> str:
+        """The accountable person."""
+        return self._known(agent).owner
+
+    def purpose_of(self, agent: str) -> str:
+        """The stated purpose."""
+        return self._known(agent).purpose
+
+    def _known(self, agent: str) -> AgentConfig:
+        known = self.config.agents.get(agent)
+        if known is None:
+            raise ConfigError(
+                f"there is no agent `{agent}`", hint=f"known: {', '.join(sorted(self.config.agents)) or 'none'}"
+            )
+        return known
+
+
+def policy_texts(config_path: Path) -> tuple[PolicyText, ...]:
+    """Every `policies/*.cedar` beside the configuration, by name. Raises `ConfigError`."""
+    folder = config_path.parent / POLICIES_FOLDER
+    files = sorted(folder.glob("*.cedar"))
+    if not files:
+        raise ConfigError(f"no *.cedar file in `{folder}`: nothing would be allowed", hint="comptroller init")
+    try:
+        return tuple(PolicyText(file=str(file), text=file.read_text("utf-8")) for file in files)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read policies in `{folder}`: {error}") from error
+
+
+def starter_policies() -> str:
+    """The text of the starter pack that `init` writes."""
+    return (resources.files("comptroller.boundary") / "packs" / "starter.cedar").read_text("utf-8")
+
+
+def load_boundary(config: Config, config_path: Path) -> CedarBoundary:
+    """The boundary as `policies/` and the agents of `config` define it. Raises `ConfigError` naming file and line."""
+    registry = registry_of(config)
+    groups = Counter(group for person in config.people.values() for group in person.groups)
+    return CedarBoundary.load(
+        policy_texts(config_path),
+        agent_facts(config),
+        classes_of=registry.classes_of,
+        near=registry.operations_near,
+        groups=groups,
+    )
+
+
+def agent_facts(config: Config) -> Mapping[str, AgentFacts]:
+    """What policies may know of each agent."""
+    return {
+        name: AgentFacts(
+            name=name,
+            team=agent.team,
+            organization=config.organization,
+            owner=agent.owner,
+            purpose=agent.purpose,
+            services=frozenset(agent.services),
+            hosts=frozenset(agent.hosts),
+            accounts=frozenset(agent.accounts),
+        )
+        for name, agent in config.agents.items()
+    }
+
+
+# ---------------------------------------------------------------- keys and the log
+
+
+def installation_origin(paths: Paths) -> str:
+    """The log's origin: the installation id, as it stands in the verifier key."""
+    return parse_verifier_key(paths.log_public.read_text("utf-8").strip()).origin
+
+
+def make_keys(paths: Paths) -> bool:
+    """Create state folder, log key and verifier key where there are none. True where they were made."""
+    paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if paths.log_key.exists():
+        return False
+    if paths.store.exists():
+        raise StoreError(
+            f"the log key `{paths.log_key}` is missing beside an existing log",
+            hint="restore the key from your backup; a new one would break the log's proof",
+        )
+    make_log_key(paths.log_key, paths.log_public, origin=f"comptroller/{SystemIds().new()}")
+    return True
+
+
+# ---------------------------------------------------------------- one installation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The engine over one store: everything that judges, records, asks and stops."""
+
+    store: Store
+    hub: Hub
+    recorder: Recorder
+    gatekeeper: Gatekeeper
+    settler: Settler
+    approvals: Approvals
+    brakes: Brakes
+    ledger: Ledger
+    runs: Runs
+
+
+def build_engine(
+    config: Config,
+    store: Store,
+    boundary: Callable[[], Boundary],
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+) -> Engine:
+    """Put the engine together over `store`; the boundary is asked for each time, so that it can be replaced."""
+    clock, ids = clock or SystemClock(), ids or SystemIds()
+    scribe, hub, runbook = Scribe(ids), Hub(), ConfigRunBook(config)
+    sequencer = Sequencer(
+        store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook, marks=upstream_marks(config)
+    )
+    settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook)
+    return Engine(
+        store=store,
+        hub=hub,
+        recorder=Recorder(store=store, clock=clock, scribe=scribe, hub=hub),
+        gatekeeper=Gatekeeper(
+            registry=registry_of(config),
+            pricer=price.estimate,
+            boundary=boundary,
+            sequencer=sequencer,
+            settler=settler,
+            hub=hub,
+            clock=clock,
+        ),
+        settler=settler,
+        approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
+        brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub),
+        ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
+        runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
+    )
+
+
+def registry_of(config: Config) -> CodecRegistry:
+    """Codecs by host: the known services, and the extra hosts that `services` names."""
+    return CodecRegistry({host: service.codec for service in config.services.values() for host in service.hosts})
+
+
+def upstream_marks(config: Config) -> Callable[[Action], Mapping[str, object]]:
+    """Entries of actions that go to a development upstream say so."""
+
+    def marks(action: Action) -> Mapping[str, object]:
+        url = next((u for h, u in config.upstreams.items() if host_matches(h, action.host)), None)
+        return {"upstream": url} if url else {}
+
+    return marks
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """`*.example.com` matches every name below example.com; anything else only itself."""
+    return host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:]) and len(host) > len(pattern) - 1)
+
+
+class Installation:
+    """One running installation: configuration, keys, store, engine and gateway, behind one exclusive lock."""
+
+    def __init__(
+        self,
+        *,
+        config_path: Path,
+        config: Config,
+        paths: Paths,
+        boundary: CedarBoundary,
+        store: SqliteStore,
+        log_key: Ed25519PrivateKey,
+        lock: TextIO,
+    ) -> None:
+        self.config_path = config_path
+        self.config = config
+        self.paths = paths
+        self.store = store
+        self.clock = SystemClock()
+        self.engine = build_engine(config, store, lambda: self.boundary, clock=self.clock)
+        self.boundary = boundary
+        self.gateway = build_gateway(config, config_path, paths, self.engine)
+        self.origin = installation_origin(paths)
+        self._log_key = log_key
+        self._lock = lock
+        self._signed_size = -1
+        self._tasks: list[asyncio.Task[None]] = []
+        self._policy_stamp = _policy_stamp(config_path)
+
+    @property
+    def desk(self) -> Desk:
+        """What the server needs."""
+        return Desk(
+            config=self.config,
+            config_path=str(self.config_path),
+            owner_uid=os.getuid(),
+            store=self.store,
+            approvals=self.engine.approvals,
+            brakes=self.engine.brakes,
+            ledger=self.engine.ledger,
+            runs=self.engine.runs,
+            recorder=self.engine.recorder,
+            hub=self.engine.hub,
+            clock=self.clock,
+            door=GatewayDoor(self.config, self.gateway),
+        )
+
+    async def begin(self) -> int:
+        """Recover after a crash, record the start, take over changed budgets, begin to look after time.
+
+        Returns how many actions of an earlier `serve` went to suspense.
+        """
+        suspended = await self.engine.settler.recover()
+        ended = await self.engine.runs.recover()
+        await self.engine.approvals.expire_due()
+        await self.engine.recorder.record(
+            EntryKind.SERVE_STARTED,
+            body={
+                "version": __version__,
+                "config": _sha256(self.config_path),
+                "policies": self.boundary.policy_hash,
+                "upstreams": dict(self.config.upstreams),
+                "suspended": suspended,
+                "runs_ended": ended,
+            },
+        )
+        await self._apply_budgets()
+        for work in (self._expire, self._sign, self._reload):
+            self._tasks.append(asyncio.create_task(work()))
+        return suspended
+
+    async def close(self) -> None:
+        """Stop everything, sign the last checkpoint, let go of the lock."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.gateway.close()
+            await self.engine.gatekeeper.close()
+            with contextlib.suppress(StoreError):
+                await self.engine.recorder.record(EntryKind.SERVE_STOPPED, body={"version": __version__})
+                await self.sign_checkpoint()
+        finally:
+            await self.store.close()
+            self._lock.close()
+
+    async def sign_checkpoint(self) -> None:
+        """Sign the log as it is now, unless nothing was added since."""
+        size = await self.store.size()
+        if size == self._signed_size:
+            return
+        note = sign(Checkpoint(origin=self.origin, size=size, root=await self.store.root(size)), self._log_key)
+        await asyncio.to_thread(write_private, self.paths.checkpoint, note)
+        self._signed_size = size
+
+    async def reload_policies(self) -> bool:
+        """Take over changed policies; True where they changed. Wrong ones are refused and the old ones stay."""
+        stamp = _policy_stamp(self.config_path)
+        if stamp == self._policy_stamp:
+            return False
+        self._policy_stamp = stamp
+        boundary = load_boundary(self.config, self.config_path)
+        if boundary.policy_hash == self.boundary.policy_hash:
+            return False
+        body = {"policies": boundary.policy_hash, "was": self.boundary.policy_hash}
+        await self.engine.recorder.record(EntryKind.CONFIG_LOADED, body=body)
+        self.boundary = boundary
+        return True
+
+    async def _apply_budgets(self) -> None:
+        rows = [Budget(scope=s, unit=u, window=w, limit=n) for s, u, w, n in (b.row() for b in self.config.budgets)]
+        stamp = hashlib.sha256(repr(rows).encode()).hexdigest()
+        with contextlib.suppress(OSError):
+            if self.paths.applied_budgets.read_text("utf-8") == stamp:
+                return
+        await self.engine.ledger.apply_config(rows, by=CONFIG_NAME)
+        write_private(self.paths.applied_budgets, stamp.encode())
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            await self._tolerating(self.engine.approvals.expire_due())
+
+    async def _sign(self) -> None:
+        while True:
+            await self._tolerating(self.sign_checkpoint())
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+
+    async def _reload(self) -> None:
+        while True:
+            await asyncio.sleep(POLICY_RELOAD_SECONDS)
+            if await self._tolerating(self.reload_policies()):
+                print("comptroller: policies reloaded", file=sys.stderr, flush=True)
+
+    async def _tolerating(self, work: Awaitable[T]) -> T | None:
+        """Background work that fails says so and is tried again; what it guards stays as strict as it was."""
+        try:
+            return await work
+        except (ComptrollerError, OSError) as error:
+            print(f"comptroller: {error}", file=sys.stderr, flush=True)
+            return None
+
+
+class GatewayDoor:
+    """The gateway as the server sees it."""
+
+    def __init__(self, config: Config, gateway: Gateway) -> None:
+        self._config = config
+        self._gateway = gateway
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate boxes trust, as PEM text."""
+        return self._gateway.authority.pem.decode("ascii")
+
+    def placeholders(self, agent: str) -> Mapping[str, str]:
+        """Environment variables that stand for the agent's credentials."""
+        return self._gateway.credentials.placeholders(agent)
+
+    def hosts(self, agent: str) -> Sequence[str]:
+        """Host names the agent may know about."""
+        return self._config.agents[agent].hosts
+
+    async def attach(
+        self, run: Run, *, hold_seconds: float, sockets: Sequence[tuple[SocketRole, socket.socket]]
+    ) -> Attachment:
+        """Serve a box through its own sockets."""
+        identity = RunIdentity(
+            run=run.id,
+            agent=run.agent,
+            accounts=self._gateway.credentials.accounts(run.agent),
+            hold_seconds=hold_seconds,
+        )
+        return await self._gateway.attach(identity, [BoxSocket(role=role, socket=opened) for role, opened in sockets])
+
+
+async def open_installation(config_path: Path) -> Installation:
+    """Open the installation of `config_path`: lock, keys, policies, store, engine, gateway.
+
+    Raises `ConfigError`, `MissingError`, `StoreError`, and `RefusedError` where another `serve` holds the lock.
+    """
+    config = load_config(config_path)
+    boundary = load_boundary(config, config_path)
+    paths = Paths.of(config_path)
+    make_keys(paths)
+    lock = _exclusive(paths)
+    try:
+        log_key = load_log_key(paths.log_key)
+        store = await SqliteStore.open(paths.store)
+        try:
+            return Installation(
+                config_path=config_path,
+                config=config,
+                paths=paths,
+                boundary=boundary,
+                store=store,
+                log_key=log_key,
+                lock=lock,
+            )
+        except BaseException:
+            await store.close()
+            raise
+    except BaseException:
+        lock.close()
+        raise
+
+
+def build_gateway(config: Config, config_path: Path, paths: Paths, engine: Engine) -> Gateway:
+    """The gateway over an engine. Raises `ConfigError`."""
+    store = engine.store
+
+    async def budgets_of(run_id: str) -> Sequence[BudgetState]:
+        path = next((run.path for run in await store.runs() if run.id == run_id), "")
+        scopes = scopes_of(path)
+        return [state for state in await store.budgets(SystemClock().now()) if state.budget.scope in scopes]
+
+    async def approvals_of(run_id: str) -> Sequence[Approval]:
+        return [approval for approval in await store.approvals() if approval.run == run_id]
+
+    return Gateway(
+        gatekeeper=engine.gatekeeper,
+        recorder=engine.recorder,
+        registry=registry_of(config),
+        authority=Authority.load_or_create(paths.ca_key, paths.ca_pem),
+        credentials=CredentialBroker(config.credentials, config.agents, folder=config_path.parent),
+        internal=Internal(budgets=budgets_of, approvals=approvals_of),
+        upstream=Upstream(settings=GatewaySettings(), upstreams=config.upstreams, private=config.private),
+    )
+
+
+def open_log(paths: Paths) -> SqliteReader:
+    """The log of an installation, read-only; works beside a running `serve`. Raises `StoreError`."""
+    return SqliteReader(paths.store)
+
+
+def _exclusive(paths: Paths) -> TextIO:
+    """Hold the installation's lock as long as the returned file is open. Raises `UsageError`."""
+    lock = open(paths.lock, "a+", encoding="utf-8")  # noqa: SIM115 - held open as long as the installation runs
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UsageError(
+            f"another `comptroller serve` is running for this configuration (`{paths.folder}`)",
+            hint="use it, or end it first: comptroller status",
+        ) from error
+    return lock
+
+
+def _policy_stamp(config_path: Path) -> tuple[tuple[str, int, int], ...]:
+    folder = config_path.parent / POLICIES_FOLDER
+    found = []
+    for file in sorted(folder.glob("*.cedar")):
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            found.append((file.name, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
