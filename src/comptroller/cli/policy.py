@@ -1,0 +1,244 @@
+"""`comptroller policy`: check the policies beside `comptroller.yaml`, and say what they decide and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from comptroller import price
+from comptroller.boundary import CedarBoundary, Explanation, PolicyError, Problem, explain
+from comptroller.boundary.problem import nearest
+from comptroller.cli.client import config_option, config_path, json_option, print_json
+from comptroller.compose import find_config, load_boundary, load_config
+from comptroller.core.action import DEPTH_MAX, Action, ActionClass, Payment
+from comptroller.core.errors import UsageError
+from comptroller.server.neutral import neutral, neutral_name
+
+ACTION_BYTES_MAX = 1 << 20
+PREVIEW_RUN = "preview"
+
+_MEMBERS: Mapping[str, type | tuple[type, ...]] = {
+    "operation": str,
+    "classes": list,
+    "service": str,
+    "account": str,
+    "region": str,
+    "endpoint": str,
+    "agent": str,
+    "quantity": int,
+    "resources": list,
+    "parameters": dict,
+    "payment": dict,
+}
+
+
+@click.group()
+def policy() -> None:
+    """Check policies, and explain what they decide."""
+
+
+@policy.command()
+@click.argument(
+    "folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+@json_option
+def check(folder: Path | None, as_json: bool) -> None:
+    """Check the policies of the installation in DIR (default: here or above).
+
+    Ends with 0 where they can be used, 1 where they cannot, 2 where comptroller.yaml is missing or wrong.
+    """
+    path = find_config(folder)
+    config = load_config(path)
+    try:
+        boundary = load_boundary(config, path)
+    except PolicyError as error:
+        _show_check(None, error.problems, as_json)
+        sys.exit(1)
+    _show_check(boundary, (), as_json)
+
+
+@policy.command("explain")
+@click.argument("action_json", metavar="ACTION.json", type=click.File("rb"))
+@json_option
+@config_option
+def explain_command(action_json: BinaryIO, as_json: bool, config: Path | None) -> None:
+    """Say what the policies decide about the action in ACTION.json (`-` reads standard input), and why.
+
+    Members: operation, agent, classes, service, account, region, endpoint, quantity, resources, parameters, payment.
+    Only operation is needed, and agent where there are several.
+    """
+    path = config_path(config)
+    boundary = load_boundary(load_config(path), path)
+    action = read_action(action_json.read(ACTION_BYTES_MAX + 1), boundary)
+    explanation = explain(boundary, action, price.estimate(action))
+    if as_json:
+        print_json(explanation.document())
+    else:
+        _show_explanation(action, explanation)
+
+
+def read_action(data: bytes, boundary: CedarBoundary) -> Action:
+    """An action as a person writes it, with what is left out filled in. Raises `UsageError`."""
+    document = _document(data)
+    for name, value in document.items():
+        if name not in _MEMBERS:
+            known = nearest(name, _MEMBERS)
+            raise UsageError(f"an action has no member `{name}`", hint=f"write `{known}`" if known else "see --help")
+        if not isinstance(value, _MEMBERS[name]) or isinstance(value, bool):
+            raise UsageError(f"`{name}` has the wrong type: `{value}`", hint="comptroller policy explain --help")
+    operation = _text(document, "operation")
+    if not operation:
+        raise UsageError("an action needs an `operation`", hint='{"operation": "aws:ec2:RunInstances"}')
+    family, _, rest = operation.partition(":")
+    service = f"{family}:{rest.partition(':')[0]}" if family == "aws" else family
+    host = rest.rpartition(":")[0] if family == "http" else ""
+    return Action(
+        operation=operation,
+        service=_text(document, "service") or service,
+        classes=_classes(document, operation, boundary),
+        endpoint=_text(document, "endpoint") or host,
+        agent=_agent(document, boundary),
+        run=PREVIEW_RUN,
+        account=_text(document, "account"),
+        region=_text(document, "region"),
+        resources=tuple(str(item) for item in _list(document, "resources")),
+        quantity=int(str(document.get("quantity", 1))),
+        parameters=_mapping(document, "parameters"),
+        payment=_payment(_mapping(document, "payment")),
+    )
+
+
+def _document(data: bytes) -> Mapping[str, object]:
+    if len(data) > ACTION_BYTES_MAX:
+        raise UsageError(f"an action is at most {ACTION_BYTES_MAX} bytes")
+    try:
+        document = json.loads(data, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_pairs)
+    except RecursionError as error:
+        raise UsageError(f"the action is nested deeper than {DEPTH_MAX}") from error
+    except ValueError as error:
+        raise UsageError(f"this is no JSON: {error}", hint='{"operation": "aws:ec2:RunInstances"}') from error
+    if not isinstance(document, dict):
+        raise UsageError("an action is a JSON object", hint='{"operation": "aws:ec2:RunInstances"}')
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"`{name}` is not JSON")
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a member appears twice")
+    return document
+
+
+def _classes(document: Mapping[str, object], operation: str, boundary: CedarBoundary) -> frozenset[ActionClass]:
+    names = _list(document, "classes")
+    if not names:
+        known = boundary.classes_of(operation)
+        if known is None:
+            raise UsageError(
+                f"nobody knows the classes of `{operation}`", hint=f'name them: "classes": ["{ActionClass.WRITE}"]'
+            )
+        return known
+    for name in names:
+        if name not in set(ActionClass):
+            near = nearest(str(name), ActionClass)
+            raise UsageError(f"there is no class `{name}`", hint=f"write `{near}`" if near else " ".join(ActionClass))
+    return frozenset(ActionClass(str(name)) for name in names)
+
+
+def _agent(document: Mapping[str, object], boundary: CedarBoundary) -> str:
+    name = _text(document, "agent")
+    known = ", ".join(sorted(boundary.agents)) or "none"
+    if not name and len(boundary.agents) == 1:
+        return next(iter(boundary.agents))
+    if name not in boundary.agents:
+        raise UsageError(f"there is no agent `{name}`" if name else "which agent?", hint=f"agents: {known}")
+    return name
+
+
+def _payment(document: Mapping[str, object]) -> Payment | None:
+    if not document:
+        return None
+    amount = document.get("amount_minor")
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise UsageError(
+            "a payment needs `amount_minor`, a whole number of the currency's minor unit",
+            hint='"payment": {"amount_minor": 40000, "currency": "usd", "payee": "acct_1"}',
+        )
+    return Payment(amount_minor=amount, currency=_text(document, "currency"), payee=_text(document, "payee"))
+
+
+def _text(document: Mapping[str, object], name: str) -> str:
+    return str(document.get(name, ""))
+
+
+def _list(document: Mapping[str, object], name: str) -> list[object]:
+    value = document.get(name, [])
+    return value if isinstance(value, list) else []
+
+
+def _mapping(document: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = document.get(name, {})
+    return value if isinstance(value, dict) else {}
+
+
+def _show_check(boundary: CedarBoundary | None, problems: tuple[Problem, ...], as_json: bool) -> None:
+    warnings = boundary.warnings if boundary else ()
+    if as_json:
+        document = {
+            "ok": boundary is not None,
+            "rules": len(boundary.rules) if boundary else None,
+            "policy_hash": boundary.policy_hash if boundary else None,
+            "problems": [_problem(item) for item in problems],
+            "warnings": [_problem(item) for item in warnings],
+        }
+        print_json(document)
+        return
+    for item in problems:
+        click.echo(neutral(item))
+    for item in warnings:
+        click.echo(f"warning: {neutral(item)}")
+    if boundary is None:
+        click.echo(f"{len(problems)} problem{'s' * (len(problems) != 1)}: these policies are not used")
+        return
+    files = {rule.statement.file for rule in boundary.rules}
+    click.echo(f"{len(boundary.rules)} rules in {len(files)} file{'s' * (len(files) != 1)}: good")
+
+
+def _problem(item: Problem) -> dict[str, object]:
+    return {"file": item.file, "line": item.line, "message": item.message, "write": item.write}
+
+
+def _show_explanation(action: Action, explanation: Explanation) -> None:
+    result = explanation.result
+    click.echo(f"{result.kind.value}: {neutral_name(action.operation)} by {neutral_name(action.agent)}")
+    for reason in result.reasons:
+        click.echo(f"  {reason.rule or reason.code}: {neutral(reason.text)}")
+    for item in result.obligations:
+        people = f"{item.quorum} of" if item.quorum > 1 else "one of"
+        never = " nor ".join(sorted(item.exclude))
+        click.echo(f"  asks {people} group {item.approvers}, not the {never} ({item.rule})")
+    click.echo(f"classes: {' '.join(explanation.classes) or 'none'}")
+    click.echo(f"rules that could decide: {explanation.slice_size} of {explanation.total_size}")
+    for rule in explanation.rules:
+        mark = "*" if rule.determining else " "
+        click.echo(f"  {mark} {rule.effect:<11} {rule.id} ({rule.file}:{rule.line}): {_matched(rule.match)}")
+    for error in explanation.errors:
+        click.echo(f"error: {neutral(error)}")
+    if explanation.advice:
+        click.echo("to let it go, or have it asked:")
+        for line in explanation.advice:
+            click.echo(f"  {neutral(line)}")
+
+
+def _matched(match: str) -> str:
+    return {"yes": "matches", "no": "does not match"}.get(match, neutral(match))
