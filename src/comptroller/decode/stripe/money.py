@@ -1,0 +1,89 @@
+"""What a Stripe operation moves: amount in the currency's minor unit, currency, to whom, which way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from comptroller.core.action import Payment, Value
+from comptroller.decode.shape import Undecodable
+
+AMOUNT_DIGITS_MAX = 18
+ZERO_DECIMAL = frozenset(
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
+)
+THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+"""https://docs.stripe.com/currencies (2026-10): all others have two decimals in the API, `isk` and `ugx` included."""
+
+_INWARD = frozenset(
+    {"charges", "payment_intents", "topups", "invoices", "transfers.reversals", "subscriptions", "terminal.readers"}
+    | {"treasury.inbound_transfers", "treasury.debit_reversals", "payouts:reverse"}
+)
+_AMOUNTS = {
+    "stripe:payment_intents:capture": "amount_to_capture",
+    "stripe:terminal.readers:refund_payment": "amount",
+}
+_PAYEES = (
+    "destination",
+    "destination_payment_method",
+    "customer",
+    "charge",
+    "payment_intent",
+    "payment_method",
+    "source",
+)
+
+
+def payment_of(operation: str, ids: tuple[str, ...], form: Mapping[str, Value]) -> Payment | None:
+    """The payment of an operation of class `pay`; None where the request does not say how much. The currency is empty
+    where it is that of an object the request only names. Raises `Undecodable` for an amount that is not a whole number.
+    """
+    written = form.get(_AMOUNTS.get(operation, "amount"))
+    if written is None:
+        return None
+    if not isinstance(written, str) or not written.isascii() or not written.isdigit():
+        raise Undecodable("the amount is not a whole number of minor units")
+    if len(written) > AMOUNT_DIGITS_MAX:
+        raise Undecodable(f"the amount has more than {AMOUNT_DIGITS_MAX} digits")
+    currency = form.get("currency", "")
+    if not isinstance(currency, str) or (
+        currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha())
+    ):
+        raise Undecodable("the currency is not a code of three letters")
+    return Payment(
+        amount_minor=int(written),
+        currency=currency.lower(),
+        payee=_payee(operation, ids, form),
+        direction=_direction(operation, form),
+    )
+
+
+def money_text(amount_minor: int, currency: str) -> str:
+    """(40000, `usd`) -> `400.00 USD`; (500, `jpy`) -> `500 JPY`; (1500, `kwd`) -> `1.500 KWD`."""
+    if not currency:
+        return f"{amount_minor} minor units"
+    decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+    if decimals == 0:
+        return f"{amount_minor:,} {currency.upper()}"
+    whole, part = divmod(amount_minor, 10**decimals)
+    return f"{whole:,}.{part:0{decimals}d} {currency.upper()}"
+
+
+def _payee(operation: str, ids: tuple[str, ...], form: Mapping[str, Value]) -> str:
+    data = form.get("transfer_data")
+    if isinstance(data, Mapping) and isinstance(destination := data.get("destination"), str):
+        return destination
+    for name in _PAYEES:
+        value = form.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ids[0] if ids else "the default account" if operation.startswith(("stripe:payouts", "stripe:topups")) else ""
+
+
+def _direction(operation: str, form: Mapping[str, Value]) -> Literal["out", "in", "reserve"]:
+    resource, _, verb = operation.removeprefix("stripe:").partition(":")
+    if resource not in _INWARD and f"{resource}:{verb}" not in _INWARD:
+        return "out"
+    if operation == "stripe:terminal.readers:refund_payment":
+        return "out"
+    return "reserve" if form.get("capture_method") == "manual" or form.get("capture") == "false" else "in"
