@@ -408,6 +408,7 @@ class Installation:
 
         Returns how many actions of an earlier `serve` went to suspense.
         """
+        await asyncio.to_thread(price.warm)
         suspended = await self.engine.settler.recover()
         ended = await self.engine.runs.recover()
         await self.engine.approvals.expire_due()

@@ -65,6 +65,12 @@ async def test_a_cut_answer_keeps_the_money_held_until_the_truth_comes(bench: Be
     assert await bench.taken(Unit.USD_MICROS) == 70
 
 
+async def test_a_cut_answer_to_something_free_is_settled(bench: Bench, sequencer: Sequencer) -> None:
+    permit, action = await released(bench, sequencer, usd_micros=0)
+    await bench.engine.settler.settle(permit, action, Outcome(status=200, ok=True, complete=False))
+    assert not await bench.store.open_reservations()
+
+
 async def test_an_answer_that_names_no_cost_keeps_the_bound(bench: Bench, sequencer: Sequencer) -> None:
     permit, action = await released(bench, sequencer)
     await bench.engine.settler.settle(permit, action, Outcome(status=200, ok=True, complete=True))

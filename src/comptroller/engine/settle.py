@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from comptroller import price
 from comptroller.core.action import Action
-from comptroller.core.audit import EntryKind
+from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.reservation import (
@@ -22,12 +23,16 @@ from comptroller.engine.hub import Hub
 from comptroller.engine.sequencer import Permit
 from comptroller.ports import Changes, Clock, Facts, RunBook, Store, Wants
 
+RESTARTED = "comptroller restarted"
+CUT = "the response was cut before its cost was known"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Settled:
-    kind: EntryKind
-    actual: Mapping[Unit, int]
-    exceeded: tuple[Unit, ...] = ()
+class _Closed:
+    """What became of a reservation: its entry kinds in order, and what listeners are told."""
+
+    kinds: tuple[EntryKind, ...] = ()
+    summary: Mapping[str, object] | None = None
 
 
 class Settler:
@@ -42,121 +47,123 @@ class Settler:
 
     async def settle(self, permit: Permit, action: Action, outcome: Outcome) -> None:
         """Settle `permit` at what `outcome` proves; a cut response whose cost it does not tell goes to suspense."""
-        actual = dict(price.actual(action, outcome))
-        if not outcome.complete and Unit.USD_MICROS not in actual:
-            await self.suspend(permit, "the response was cut before its cost was known", outcome=outcome)
-            return
+        actual = price.actual(action, outcome)
         now = self._clock.now()
-        path = f"{self._runbook.path_of(permit.agent)}/{permit.run}"
 
-        def decide(facts: Facts) -> tuple[Changes, _Settled | None]:
+        def decide(facts: Facts) -> tuple[Changes, _Closed]:
             reservation = facts.reservation
             if reservation is None:
-                return Changes(), None
-            deltas = _deltas(reservation, actual)
-            if deltas is None:
-                return Changes(), None
-            exceeded = tuple(unit for unit, amount in actual.items() if amount > reservation.amounts.get(unit, amount))
-            known = {unit: max(amount, reservation.actual.get(unit, 0)) for unit, amount in actual.items()}
-            final = replace(reservation, state=ReservationState.SETTLED, actual={**reservation.amounts, **known})
-            body = {
-                "reservation": permit.reservation,
-                "operation": reservation.operation,
-                "status": outcome.status,
-                "ok": outcome.ok,
-                "complete": outcome.complete,
-                "actual": amounts_body(final.actual),
-                "reserved": amounts_body(reservation.amounts),
-                "usage": dict(outcome.usage),
-                "exceeded": [unit.value for unit in exceeded],
-                "price_distrusted": bool(exceeded),
-            }
-            entries = [
-                self._scribe.draft(
-                    EntryKind.ACTION_SETTLED,
-                    at=now,
-                    agent=permit.agent,
-                    run=permit.run,
-                    body=body,
-                    private={"made": list(outcome.made)},
-                )
-            ]
-            brakes: tuple[Brake, ...] = ()
-            if exceeded:
-                reason = f"{reservation.operation} cost more than its estimate"
-                brakes = (Brake(scope=path, state=BrakeState.FROZEN, reason=reason, by="comptroller", at=now),)
-                entries.append(
-                    self._scribe.draft(
-                        EntryKind.BRAKE_FROZEN,
-                        at=now,
-                        agent=permit.agent,
-                        run=permit.run,
-                        body={"scope": path, "by": "comptroller", "reason": reason},
-                    )
-                )
-            changes = Changes(entries=tuple(entries), accounts=deltas, reservations=(final,), brakes=brakes)
-            return changes, _Settled(kind=EntryKind.ACTION_SETTLED, actual=final.actual, exceeded=exceeded)
+                return Changes(), _Closed()
+            if not outcome.complete and Unit.USD_MICROS in reservation.amounts.keys() - actual.keys():
+                return self._suspended(reservation, now, CUT, outcome.status)
+            return self._settled(reservation, now, outcome, actual)
 
-        done = await self._store.commit(Wants(now=now, reservation=permit.reservation), decide)
-        if done.result is not None:
-            summary = {
-                "index": done.indices[0],
-                "agent": permit.agent,
-                "run": permit.run,
-                "operation": action.operation,
-                "actual": amounts_body(done.result.actual),
-                "made": list(outcome.made),
-                "status": outcome.status,
-            }
-            self._hub.publish(EntryKind.ACTION_SETTLED.value, summary)
-            if done.result.exceeded:
-                self._hub.publish(
-                    EntryKind.BRAKE_FROZEN.value,
-                    {
-                        "index": done.indices[-1],
-                        "agent": permit.agent,
-                        "run": permit.run,
-                        "scope": path,
-                        "reason": f"{action.operation} cost more than its estimate",
-                    },
-                )
+        await self._close(permit.reservation, now, decide)
 
-    async def suspend(self, permit: Permit, why: str, *, outcome: Outcome | None = None) -> None:
+    async def suspend(self, permit: Permit, why: str) -> None:
         """Dispatched, and nobody knows what became of it: the money stays held until somebody does."""
-        await self._suspend(permit.reservation, permit.agent, permit.run, why, outcome)
+        await self._suspend(permit.reservation, why)
 
     async def recover(self) -> int:
         """After a crash: everything dispatched without an outcome goes to suspense. Returns how many."""
         stranded = [r for r in await self._store.open_reservations() if r.state is ReservationState.DISPATCHED]
         for reservation in stranded:
-            await self._suspend(reservation.id, reservation.agent, reservation.run, "comptroller restarted", None)
+            await self._suspend(reservation.id, RESTARTED)
         return len(stranded)
 
-    async def _suspend(self, reservation_id: str, agent: str, run: str, why: str, outcome: Outcome | None) -> None:
+    async def _suspend(self, reservation_id: str, why: str) -> None:
         now = self._clock.now()
 
-        def decide(facts: Facts) -> tuple[Changes, bool]:
-            reservation = facts.reservation
-            if reservation is None or reservation.state is not ReservationState.DISPATCHED:
-                return Changes(), False
-            body = {
-                "reservation": reservation.id,
-                "operation": reservation.operation,
-                "reserved": amounts_body(reservation.amounts),
-                "why": why,
-                "status": outcome.status if outcome else None,
-            }
-            entry = self._scribe.draft(EntryKind.ACTION_SUSPENSE, at=now, agent=agent, run=run, body=body)
-            return Changes(
-                entries=(entry,),
-                accounts=suspend_deltas(reservation),
-                reservations=(replace(reservation, state=ReservationState.SUSPENSE),),
-            ), True
+        def decide(facts: Facts) -> tuple[Changes, _Closed]:
+            if facts.reservation is None:
+                return Changes(), _Closed()
+            return self._suspended(facts.reservation, now, why, None)
 
+        await self._close(reservation_id, now, decide)
+
+    async def _close(self, reservation_id: str, now: datetime, decide: _Decide) -> None:
         done = await self._store.commit(Wants(now=now, reservation=reservation_id), decide)
-        if done.result:
-            summary = {"index": done.indices[0], "agent": agent, "run": run, "reason": why}
-            self._hub.publish(EntryKind.ACTION_SUSPENSE.value, summary)
+        for kind, index in zip(done.result.kinds, done.indices, strict=True):
+            self._hub.publish(kind.value, {"index": index, **(done.result.summary or {})})
+
+    def _settled(
+        self, reservation: Reservation, now: datetime, outcome: Outcome, actual: Mapping[Unit, int]
+    ) -> tuple[Changes, _Closed]:
+        deltas = _deltas(reservation, actual)
+        if deltas is None:
+            return Changes(), _Closed()
+        exceeded = [unit for unit, amount in actual.items() if amount > reservation.amounts.get(unit, amount)]
+        known = {unit: max(amount, reservation.actual.get(unit, 0)) for unit, amount in actual.items()}
+        final = replace(reservation, state=ReservationState.SETTLED, actual={**reservation.amounts, **known})
+        body = {
+            "reservation": reservation.id,
+            "operation": reservation.operation,
+            "status": outcome.status,
+            "ok": outcome.ok,
+            "complete": outcome.complete,
+            "actual": amounts_body(final.actual),
+            "reserved": amounts_body(reservation.amounts),
+            "usage": dict(outcome.usage),
+            "exceeded": [unit.value for unit in exceeded],
+            "price_distrusted": bool(exceeded),
+        }
+        entry = self._draft(EntryKind.ACTION_SETTLED, reservation, now, body, {"made": list(outcome.made)})
+        changes = Changes(entries=(entry,), accounts=deltas, reservations=(final,))
+        summary: dict[str, object] = {
+            "agent": reservation.agent,
+            "run": reservation.run,
+            "operation": reservation.operation,
+            "status": outcome.status,
+            "actual": amounts_body(final.actual),
+            "made": list(outcome.made),
+        }
+        if not exceeded:
+            return changes, _Closed(kinds=(EntryKind.ACTION_SETTLED,), summary=summary)
+        path = f"{self._runbook.path_of(reservation.agent)}/{reservation.run}"
+        reason = f"{reservation.operation} cost more than its estimate"
+        frozen = self._draft(
+            EntryKind.BRAKE_FROZEN, reservation, now, {"scope": path, "by": "comptroller", "reason": reason}, {}
+        )
+        brake = Brake(scope=path, state=BrakeState.FROZEN, reason=reason, by="comptroller", at=now)
+        return replace(changes, entries=(entry, frozen), brakes=(brake,)), _Closed(
+            kinds=(EntryKind.ACTION_SETTLED, EntryKind.BRAKE_FROZEN),
+            summary={**summary, "scope": path, "by": "comptroller", "reason": reason},
+        )
+
+    def _suspended(
+        self, reservation: Reservation, now: datetime, why: str, status: int | None
+    ) -> tuple[Changes, _Closed]:
+        if reservation.state is not ReservationState.DISPATCHED:
+            return Changes(), _Closed()
+        body = {
+            "reservation": reservation.id,
+            "operation": reservation.operation,
+            "reserved": amounts_body(reservation.amounts),
+            "why": why,
+            "status": status,
+        }
+        changes = Changes(
+            entries=(self._draft(EntryKind.ACTION_SUSPENSE, reservation, now, body, {}),),
+            accounts=suspend_deltas(reservation),
+            reservations=(replace(reservation, state=ReservationState.SUSPENSE),),
+        )
+        summary = {"agent": reservation.agent, "run": reservation.run, "reason": why}
+        return changes, _Closed(kinds=(EntryKind.ACTION_SUSPENSE,), summary=summary)
+
+    def _draft(
+        self,
+        kind: EntryKind,
+        reservation: Reservation,
+        now: datetime,
+        body: Mapping[str, object],
+        private: Mapping[str, object],
+    ) -> EntryDraft:
+        return self._scribe.draft(
+            kind, at=now, agent=reservation.agent, run=reservation.run, body=body, private=private
+        )
+
+
+_Decide = Callable[[Facts], tuple[Changes, _Closed]]
 
 
 def _deltas(reservation: Reservation, actual: Mapping[Unit, int]) -> tuple[AccountDelta, ...] | None:
