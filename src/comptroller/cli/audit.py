@@ -1,0 +1,229 @@
+"""`comptroller audit`: read, prove and export the log. Needs no server, and works beside a running one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from comptroller.compose import Paths, find_config, open_log
+from comptroller.core import checkpoint as notes
+from comptroller.core.audit import Entry
+from comptroller.core.checkpoint import Checkpoint, VerifierKey
+from comptroller.core.errors import MissingError, RefusedError, UsageError, VerificationError
+from comptroller.core.verification import LINE_BYTES_MAX, VerificationReport, export_lines, verify_export, verify_log
+
+ENTRIES_SHOWN_DEFAULT = 20
+SUMMARY_CHARACTERS_MAX = 160
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def audit() -> None:
+    """Read, prove and export the audit log."""
+
+
+# ---------------------------------------------------------------- reading
+
+
+@audit.command()
+@click.option("--run", default="", help="Only entries of this run.")
+@click.option("-n", "--lines", default=ENTRIES_SHOWN_DEFAULT, show_default=True, type=click.IntRange(1, 100_000))
+@as_json
+def tail(run: str, lines: int, as_json: bool) -> None:
+    """Print the newest entries, oldest first."""
+    with open_log(_paths()) as log:
+        found = log.newest(lines, run=run)
+    for entry in found:
+        click.echo(json.dumps(entry.document) if as_json else _summary(entry))
+
+
+@audit.command()
+@click.argument("index", type=click.IntRange(0))
+@as_json
+def show(index: int, as_json: bool) -> None:
+    """Print one entry with the private values that lie beside it."""
+    with open_log(_paths()) as log:
+        found = log.entries(after=index - 1, limit=1)
+        if not found or found[0].index != index:
+            raise RefusedError(f"there is no entry {index}: the log has {log.size()}")
+        private = {item.name: item.value for item in log.private(index)}
+    committed = found[0].document.get("private")
+    erased = sorted(set(committed if isinstance(committed, Mapping) else ()) - private.keys())
+    whole = {"entry": found[0].document, "private": private, "erased": erased}
+    click.echo(json.dumps(whole, indent=None if as_json else 2))
+
+
+def _summary(entry: Entry) -> str:
+    """One line; whatever an agent may have chosen is escaped by JSON."""
+    seen = entry.document
+    body = json.dumps(seen.get("body"))
+    if len(body) > SUMMARY_CHARACTERS_MAX:
+        body = body[: SUMMARY_CHARACTERS_MAX - 1] + "…"
+    who = " ".join(json.dumps(seen[name])[1:-1] for name in ("agent", "run") if isinstance(seen.get(name), str))
+    return f"{entry.index:>6}  {json.dumps(seen.get('at'))[1:-1]}  {json.dumps(seen.get('kind'))[1:-1]}  {who}  {body}"
+
+
+# ---------------------------------------------------------------- proving
+
+
+@audit.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--public-key", "key", metavar="FILE|VKEY", help="The log's public key; else this installation's.")
+@click.option("--checkpoint", "earlier", type=click.Path(path_type=Path), help="A checkpoint you kept from earlier.")
+@as_json
+def verify(file: Path | None, key: str | None, earlier: Path | None, as_json: bool) -> None:
+    """Prove that no entry was changed, is missing or was cut off: of this installation's log, or of an export FILE."""
+    try:
+        report = _verify_file(file, key, earlier) if file else _verify_store(key, earlier)
+    except VerificationError as error:
+        if as_json:
+            problem = {"index": None, "text": error.message}
+            click.echo(json.dumps({"verified": False, "first_bad": None, "problems": [problem]}))
+            sys.exit(error.exit_code)
+        raise
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+    else:
+        _print_report(report)
+    if not report.ok:
+        sys.exit(VerificationError.exit_code)
+
+
+def _verify_file(file: Path, key: str | None, earlier: Path | None) -> VerificationReport:
+    text = _key_text(key, None if key else _paths())
+    earlier_note = _read(earlier, "checkpoint") if earlier else None
+    return verify_export(_lines(file), public_key=text, earlier_checkpoint=earlier_note)
+
+
+def _verify_store(key: str | None, earlier: Path | None) -> VerificationReport:
+    paths = _paths()
+    verifier = notes.parse_verifier_key(_key_text(key, paths))
+    # The checkpoint is read before the log: a log that grows meanwhile still covers it.
+    _, signed = _newest_checkpoint(paths, verifier)
+    kept = [notes.verify(_read(earlier, "checkpoint"), verifier)] if earlier else []
+    with open_log(paths) as log:
+        return verify_log(log.records(), signed, earlier=kept)
+
+
+def _print_report(report: VerificationReport) -> None:
+    if report.ok:
+        part = "" if report.complete else f" of {report.size} that match `{json.dumps(report.query)[1:-1]}`"
+        click.echo(f"verified: {report.entries} entries{part}, root {report.root}")
+        if report.unsigned:
+            click.echo(f"  {report.unsigned} newer entries are not covered by a signed checkpoint yet")
+        if report.earlier_size is not None:
+            click.echo(f"  it extends the earlier checkpoint of {report.earlier_size} entries")
+        if report.withheld:
+            click.echo(f"  {report.withheld} private values were erased or left out; {report.private_checked} match")
+        return
+    where = "" if report.first_bad is None else f"; the first bad entry is {report.first_bad}"
+    click.echo(f"NOT verified{where}", err=True)
+    for problem in report.problems:
+        click.echo("  " + json.dumps(str(problem), ensure_ascii=False)[1:-1], err=True)
+
+
+# ---------------------------------------------------------------- exporting
+
+
+@audit.command()
+@click.option("--run", default="", help="Only entries of this run, each with its proof.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
+@click.option(
+    "--checkpoint", "earlier", type=click.Path(path_type=Path), help="Prove that this earlier one is extended."
+)
+@click.option("--without-private", is_flag=True, help="Leave out the values beside the entries.")
+@as_json
+def export(run: str, output: Path | None, earlier: Path | None, without_private: bool, as_json: bool) -> None:
+    """Export the log up to its newest signed checkpoint as JSON lines that anyone with the public key can verify."""
+    paths = _paths()
+    verifier = notes.parse_verifier_key(_key_text(None, paths))
+    note, signed = _newest_checkpoint(paths, verifier)
+    kept = notes.verify(_read(earlier, "checkpoint"), verifier) if earlier else None
+    with open_log(paths) as log:
+        if log.size() < signed.size or log.root(signed.size) != signed.root:
+            raise VerificationError(
+                "the log does not match its own signed checkpoint", hint="comptroller audit verify says where"
+            )
+        if kept is not None and kept.size > signed.size:
+            raise VerificationError(f"the earlier checkpoint covers {kept.size} entries, the log only {signed.size}")
+        lines = export_lines(
+            log.records(run=run, size=signed.size, private=not without_private),
+            note=note,
+            signed=signed,
+            query=f"run={run}" if run else "",
+            prove=lambda index: log.inclusion(index, signed.size),
+            consistency=(kept.size, log.consistency(kept.size, signed.size)) if kept is not None else None,
+        )
+        count = _write(lines, output) - 2
+    if output is not None:
+        done = {"file": str(output), "entries": count, "size": signed.size, "root": signed.root.hex()}
+        click.echo(json.dumps(done) if as_json else f"exported {count} of {signed.size} entries to {output}")
+
+
+def _write(lines: Iterator[bytes], output: Path | None) -> int:
+    """Print or write the lines; how many there were."""
+    count = 0
+    try:
+        with click.open_file(str(output) if output else "-", "wb", atomic=output is not None) as sink:
+            for line in lines:
+                sink.write(line)
+                count += 1
+    except OSError as error:
+        raise UsageError(f"cannot write `{output}`: {error.strerror}") from error
+    return count
+
+
+# ---------------------------------------------------------------- files
+
+
+def _paths() -> Paths:
+    return Paths.of(find_config())
+
+
+def _newest_checkpoint(paths: Paths, verifier: VerifierKey) -> tuple[bytes, Checkpoint]:
+    if not paths.checkpoint.exists():
+        raise VerificationError(
+            "there is no signed checkpoint yet: nothing vouches for the log",
+            hint="comptroller serve signs one when it starts, every few seconds and when it stops",
+        )
+    note = _read(paths.checkpoint, "checkpoint")
+    return note, notes.verify(note, verifier)
+
+
+def _key_text(key: str | None, paths: Paths | None) -> str:
+    """A vkey given as text or file, or this installation's."""
+    if key is not None and "+" in key and not Path(key).exists():
+        return key
+    path = Path(key) if key is not None else None
+    if path is None:
+        assert paths is not None
+        path = paths.log_public
+    try:
+        return _read(path, "public key").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise VerificationError(f"`{path}` does not hold a public key") from error
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(notes.NOTE_BYTES_MAX + 1)
+    except OSError as error:
+        raise MissingError(
+            f"cannot read the {what} `{path}`: {error.strerror}", hint="check its path, owner and mode"
+        ) from error
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The file's lines; one that is too long is cut, and refused by whoever reads it."""
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(LINE_BYTES_MAX + 1):
+                yield line
+    except OSError as error:
+        raise UsageError(f"cannot read the export `{path}`: {error.strerror}") from error

@@ -1,0 +1,208 @@
+"""The reference store: dictionaries, one event loop, nothing durable. What it does is what every store must do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from comptroller.core import merkle
+from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.audit import Entry, PrivateField
+from comptroller.core.brake import Brake, BrakeState, Run
+from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.errors import StoreError
+from comptroller.core.estimate import Unit
+from comptroller.core.jcs import jcs
+from comptroller.core.reservation import Reservation, ReservationState
+from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.stores.facts import FACT_ROWS_MAX
+from comptroller.stores.prepared import AccountKey, Prepared, prepare
+
+T = TypeVar("T")
+
+_OPEN = (ReservationState.DISPATCHED, ReservationState.SUSPENSE)
+
+
+class MemoryStore:
+    """`ports.Store` in memory. Nothing awaits inside `commit`, so decisions cannot interleave."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.fsyncs = 0
+        self._closed = False
+        self._edge = merkle.Edge()
+        self._nodes: dict[tuple[int, int], bytes] = {}
+        self._entries: list[Entry] = []
+        self._private: dict[int, dict[str, PrivateField]] = {}
+        self._runs: dict[str, Run] = {}
+        self._budgets: dict[tuple[str, str, str], Budget] = {}
+        self._accounts: dict[AccountKey, Account] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._approvals: dict[str, Approval] = {}
+        self._brakes: dict[str, Brake] = {}
+
+    # ------------------------------------------------------------ writing
+
+    async def commit(self, wants: Wants, decide: Callable[[Facts], tuple[Changes, T]]) -> Committed[T]:
+        """As `ports.Store.commit`."""
+        self._check_open()
+        changes, result = decide(self._facts(wants))
+        prepared = prepare(
+            changes, self._edge, lambda keys: {k: self._accounts[k] for k in keys if k in self._accounts}
+        )
+        self._apply(changes, prepared)
+        self.batches += 1
+        return Committed(result=result, indices=prepared.indices)
+
+    def _facts(self, wants: Wants) -> Facts:
+        return Facts(
+            budgets=tuple(s for s in self._budget_states(wants.now) if s.budget.scope in wants.scopes),
+            brakes=tuple(b for b in self._held_brakes() if b.scope in wants.scopes),
+            run=self._runs.get(wants.run),
+            approvals=tuple(
+                _newest(
+                    (item for item in self._approvals.values() if (item.run, item.digest) == wants.digest_of),
+                    lambda item: item.asked_at,
+                )
+            )[:FACT_ROWS_MAX],
+            calls=tuple(
+                _newest(
+                    (n for n in self._reservations.values() if (n.run, n.digest, n.retry_token) == wants.call),
+                    lambda item: item.created_at,
+                )
+            )[:FACT_ROWS_MAX],
+            approval=self._approvals.get(wants.approval),
+            reservation=self._reservations.get(wants.reservation),
+        )
+
+    def _apply(self, changes: Changes, prepared: Prepared) -> None:
+        """Nothing here can fail: `prepare` has checked it all."""
+        for (index, _, leaf), draft in zip(prepared.entries, changes.entries, strict=True):
+            # INVARIANT: the next entry's index is the size of the tree.
+            assert index == len(self._entries)
+            self._entries.append(Entry(index=index, leaf=leaf, document=json.loads(leaf)))
+            self._private[index] = {
+                item.name: PrivateField(name=item.name, salt=item.salt, value=json.loads(jcs(item.value)))
+                for item in sorted(draft.private, key=lambda item: item.name)
+            }
+        self._nodes |= {(node.level, node.position): node.hash for node in prepared.nodes}
+        self._edge = prepared.edge
+        self._runs |= {run.id: run for run in changes.runs}
+        self._budgets |= {budget.key: budget for budget in changes.budgets}
+        for budget in changes.budgets_removed:
+            self._budgets.pop(budget.key, None)
+        for scope, unit, window, start, settled, dispatched, reserved, suspense in prepared.accounts:
+            self._accounts[scope, unit, window, start] = Account(
+                settled=settled, dispatched=dispatched, reserved=reserved, suspense=suspense
+            )
+        self._reservations |= {item.id: item for item in changes.reservations}
+        self._approvals |= {item.id: item for item in changes.approvals}
+        self._brakes |= {brake.scope: brake for brake in changes.brakes}
+        for index, name in changes.erase:
+            self._private.get(index, {}).pop(name, None)
+
+    # ------------------------------------------------------------ reading
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+
+    def _budget_states(self, now: datetime) -> list[BudgetState]:
+        found = []
+        for (scope, unit, window), budget in sorted(self._budgets.items()):
+            start = Window(window).start(now)
+            account = self._accounts.get((scope, Unit(unit).value, window, start), Account())
+            found.append(BudgetState(budget=budget, start=start, account=account))
+        return found
+
+    def _held_brakes(self) -> list[Brake]:
+        return [brake for _, brake in sorted(self._brakes.items()) if brake.state is not BrakeState.FREE]
+
+    def _newest_approvals(self) -> list[Approval]:
+        return _newest(self._approvals.values(), lambda item: item.asked_at)
+
+    async def runs(self) -> Sequence[Run]:
+        """As `ports.Store.runs`."""
+        self._check_open()
+        return tuple(sorted(self._runs.values(), key=lambda run: (run.started_at, run.id), reverse=True))
+
+    async def approvals(self, state: ApprovalState | None = None) -> Sequence[Approval]:
+        """As `ports.Store.approvals`."""
+        self._check_open()
+        return tuple(item for item in self._newest_approvals() if state is None or item.state is state)
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        """As `ports.Store.approval`."""
+        self._check_open()
+        return self._approvals.get(approval_id)
+
+    async def budgets(self, now: datetime) -> Sequence[BudgetState]:
+        """As `ports.Store.budgets`."""
+        self._check_open()
+        return tuple(self._budget_states(now))
+
+    async def brakes(self) -> Sequence[Brake]:
+        """As `ports.Store.brakes`."""
+        self._check_open()
+        return tuple(self._held_brakes())
+
+    async def open_reservations(self) -> Sequence[Reservation]:
+        """As `ports.Store.open_reservations`."""
+        self._check_open()
+        return tuple(item for item in self._reservations.values() if item.state in _OPEN)
+
+    async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
+        """As `ports.Store.entries`."""
+        self._check_open()
+        later = self._entries[max(after + 1, 0) :]
+        return tuple(entry for entry in later if not run or entry.document["run"] == run)[: max(limit, 0)]
+
+    async def private(self, index: int) -> Sequence[PrivateField]:
+        """As `ports.Store.private`."""
+        self._check_open()
+        return tuple(self._private.get(index, {}).values())
+
+    async def size(self) -> int:
+        """As `ports.Store.size`."""
+        self._check_open()
+        return self._edge.size
+
+    async def root(self, size: int) -> bytes:
+        """As `ports.Store.root`."""
+        self._check_size(size)
+        return merkle.root_at(size, self._node)
+
+    async def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """As `ports.Store.inclusion`."""
+        self._check_size(size)
+        if not 0 <= index < size:
+            raise StoreError(f"no leaf {index} in a tree of {size}")
+        return merkle.inclusion_proof(index, size, self._node)
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """As `ports.Store.consistency`."""
+        self._check_size(new)
+        if not 0 <= old <= new:
+            raise StoreError(f"a tree of {new} does not extend one of {old}")
+        return merkle.consistency_proof(old, new, self._node)
+
+    def _node(self, level: int, position: int) -> bytes:
+        return self._nodes[level, position]
+
+    def _check_size(self, size: int) -> None:
+        self._check_open()
+        if not 0 <= size <= self._edge.size:
+            raise StoreError(f"the log has {self._edge.size} entries, not `{size}`")
+
+    async def close(self) -> None:
+        """As `ports.Store.close`."""
+        self._closed = True
+
+
+def _newest(items: Iterable[T], time: Callable[[T], datetime]) -> list[T]:
+    """Newest first; of equal times, what was stored later comes first."""
+    found = list(items)[::-1]
+    found.sort(key=time, reverse=True)
+    return found

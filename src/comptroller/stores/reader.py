@@ -1,0 +1,223 @@
+"""Reads the SQLite store and never writes it: for the store's own reads, and for `audit` beside a running `serve`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from comptroller.core import merkle
+from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.audit import Entry, PrivateField
+from comptroller.core.brake import Brake, Run
+from comptroller.core.budget import BudgetState
+from comptroller.core.errors import StoreError
+from comptroller.core.reservation import Reservation
+from comptroller.core.verification import Record
+from comptroller.stores import migrations, rows
+from comptroller.stores.database import explaining, open_for_reading
+
+T = TypeVar("T")
+
+PAGE_ENTRIES_MAX = 1000
+
+BUDGET_COLUMNS = "b.scope, b.unit, b.window, b.amount, a.settled, a.dispatched, a.reserved, a.suspense"
+BUDGET_TABLES = """budgets b LEFT JOIN accounts a ON a.scope = b.scope AND a.unit = b.unit AND a.window = b.window
+    AND a.start = CASE b.window WHEN 'day' THEN :day WHEN 'month' THEN :month WHEN 'total' THEN :total END"""
+"""Takes `rows.window_starts` as parameters."""
+
+
+class SqliteReader:
+    """One read-only connection. Use it in the thread that made it; every method raises `StoreError`."""
+
+    def __init__(self, path: Path, steps: Sequence[migrations.Migration] = migrations.MIGRATIONS) -> None:
+        self.path = path
+        self._connection = open_for_reading(path)
+        try:
+            with explaining(path):
+                version = migrations.check(self._connection, path, steps)
+            if version < len(steps):
+                raise StoreError(
+                    f"`{path}` was written by an older Comptroller (store version {version})",
+                    hint="start `comptroller serve` once: it backs the store up and brings it up to date",
+                )
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> SqliteReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def _rows(self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ()) -> list[Any]:
+        with explaining(self.path):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def _values(self, make: Callable[[Any], T], found: Sequence[Any]) -> tuple[T, ...]:
+        try:
+            return tuple(map(make, found))
+        except (ValueError, KeyError, TypeError, AssertionError) as error:
+            raise StoreError(
+                f"the store `{self.path}` is damaged: a row cannot be understood",
+                hint="`comptroller audit verify` shows whether the log is whole; restore the newest backup",
+            ) from error
+
+    # ------------------------------------------------------------ rows
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, newest first."""
+        return self._values(rows.run_of, self._rows("SELECT * FROM runs ORDER BY started_at DESC, id DESC"))
+
+    def approvals(self, state: ApprovalState | None = None) -> tuple[Approval, ...]:
+        """Approvals, newest first."""
+        where = "WHERE state = ? " if state else ""
+        found = self._rows(
+            f"SELECT document FROM approvals {where}ORDER BY asked_at DESC, seq DESC",  # noqa: S608 (constants)
+            (state.value,) if state else (),
+        )
+        return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
+
+    def approval(self, approval_id: str) -> Approval | None:
+        """One approval."""
+        found = self._rows("SELECT document FROM approvals WHERE id = ?", (approval_id,))
+        return next(iter(self._values(lambda row: rows.approval_of(json.loads(row[0])), found)), None)
+
+    def budgets(self, now: datetime) -> tuple[BudgetState, ...]:
+        """Every budget with the account of its current window."""
+        starts = rows.window_starts(now)
+        found = self._rows(
+            f"SELECT {BUDGET_COLUMNS} FROM {BUDGET_TABLES} ORDER BY b.scope, b.unit, b.window",  # noqa: S608 (constants)
+            starts,
+        )
+        return self._values(lambda row: rows.budget_state_of(row, starts), found)
+
+    def brakes(self) -> tuple[Brake, ...]:
+        """Every brake that is not free."""
+        return self._values(rows.brake_of, self._rows("SELECT * FROM brakes WHERE state <> 'free' ORDER BY scope"))
+
+    def open_reservations(self) -> tuple[Reservation, ...]:
+        """Reservations dispatched or in suspense, oldest first."""
+        found = self._rows("SELECT document FROM reservations WHERE state IN ('dispatched', 'suspense') ORDER BY seq")
+        return self._values(lambda row: rows.reservation_of(json.loads(row[0])), found)
+
+    # ------------------------------------------------------------ the log
+
+    def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> tuple[Entry, ...]:
+        """Entries above `after`, in order."""
+        where = "idx > ?" + (" AND run = ? AND run <> ''" if run else "")
+        found = self._rows(
+            f"SELECT idx, leaf FROM entries WHERE {where} ORDER BY idx LIMIT ?",  # noqa: S608 (constants)
+            (after, run, limit) if run else (after, limit),
+        )
+        return self._values(_entry, found)
+
+    def newest(self, count: int, *, run: str = "") -> tuple[Entry, ...]:
+        """The last `count` entries, in order."""
+        where = "WHERE run = ? AND run <> '' " if run else ""
+        found = self._rows(
+            f"SELECT idx, leaf FROM entries {where}ORDER BY idx DESC LIMIT ?",  # noqa: S608 (constants)
+            (run, count) if run else (count,),
+        )
+        return self._values(_entry, found[::-1])
+
+    def private(self, index: int) -> tuple[PrivateField, ...]:
+        """What lies beside entry `index`."""
+        found = self._rows("SELECT name, salt, value FROM private WHERE entry = ? ORDER BY name", (index,))
+        return self._values(lambda row: PrivateField(name=row[0], salt=row[1], value=json.loads(row[2])), found)
+
+    def records(self, *, run: str = "", size: int | None = None, private: bool = True) -> Iterator[Record]:
+        """Every entry below `size` as it lies in the store, page by page; never fails on what a leaf holds."""
+        end = self.size() if size is None else size
+        only = "AND e.run = :run AND e.run <> ''" if run else ""
+        after = -1
+        while True:
+            bounds: dict[str, object] = {"after": after, "end": end, "run": run, "limit": PAGE_ENTRIES_MAX}
+            page = self._rows(
+                "SELECT e.idx, e.leaf, n.hash FROM entries e LEFT JOIN nodes n ON n.level = 0 AND n.position = e.idx "  # noqa: S608 (constants)
+                f"WHERE e.idx > :after AND e.idx < :end {only} ORDER BY e.idx LIMIT :limit",
+                bounds,
+            )
+            if not page:
+                return
+            last = page[-1][0]
+            beside: dict[int, list[PrivateField]] = {}
+            for entry, name, salt, value in self._rows(
+                "SELECT entry, name, salt, value FROM private WHERE entry > ? AND entry <= ? ORDER BY entry, name",
+                (after, last),
+            ):
+                beside.setdefault(entry, []).append(PrivateField(name=name, salt=salt, value=_value(value)))
+            for index, leaf, digest in page:
+                yield Record(
+                    index=index, leaf=leaf, hash=digest, private=tuple(beside.get(index, ())) if private else ()
+                )
+            after = last
+
+    def size(self) -> int:
+        """Number of leaves."""
+        return int(self._rows("SELECT coalesce(max(idx) + 1, 0) FROM entries")[0][0])
+
+    def node(self, level: int, position: int) -> bytes:
+        """The hash of a complete node."""
+        found = self._rows("SELECT hash FROM nodes WHERE level = ? AND position = ?", (level, position))
+        if not found:
+            raise StoreError(
+                f"the store `{self.path}` lacks tree node ({level}, {position})",
+                hint="run `comptroller audit verify` and restore the newest backup",
+            )
+        return bytes(found[0][0])
+
+    def root(self, size: int) -> bytes:
+        """RFC 6962 root of the first `size` leaves."""
+        self._check_size(size)
+        return merkle.root_at(size, self.node)
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """RFC 6962 inclusion proof."""
+        self._check_size(size)
+        with _asked():
+            return merkle.inclusion_proof(index, size, self.node)
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """RFC 6962 consistency proof."""
+        self._check_size(new)
+        with _asked():
+            return merkle.consistency_proof(old, new, self.node)
+
+    def _check_size(self, size: int) -> None:
+        if not 0 <= size <= self.size():
+            raise StoreError(f"the log has {self.size()} entries, not `{size}`")
+
+
+class _asked:
+    """Turns a proof that cannot be into `StoreError`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError):
+            raise StoreError(str(error)) from error
+
+
+def _entry(row: tuple[int, bytes]) -> Entry:
+    index, leaf = row
+    document = json.loads(leaf)
+    # INVARIANT: the leaf at position n says that it is entry n.
+    assert document["index"] == index, index
+    return Entry(index=index, leaf=leaf, document=document)
+
+
+def _value(text: str) -> object:
+    """The parsed value, or the text itself where it is broken: its commitment will not match then."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

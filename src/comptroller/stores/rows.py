@@ -1,0 +1,228 @@
+"""Values to columns and back: the JSON documents of reservations and approvals, times as sortable UTC text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
+from comptroller.core.brake import Brake, BrakeState, Run, RunState
+from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.estimate import Unit
+from comptroller.core.reservation import Line, Reservation, ReservationState
+from comptroller.core.verdict import Obligation
+
+Row = tuple[Any, ...]
+
+
+def time_text(at: datetime) -> str:
+    """UTC with microseconds, so that text order is time order. Raises `ValueError` for a naive time."""
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def time_of(text: str | None) -> datetime | None:
+    """The time that `time_text` wrote."""
+    return datetime.fromisoformat(text) if text is not None else None
+
+
+def document(value: object) -> str:
+    """JSON text. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text.encode("utf-8")
+    return text
+
+
+def _units(amounts: Mapping[Unit, int]) -> dict[str, int]:
+    return {unit.value: amount for unit, amount in amounts.items()}
+
+
+def _units_of(document: Mapping[str, int]) -> dict[Unit, int]:
+    return {Unit(name): amount for name, amount in document.items()}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+# ---------------------------------------------------------------- reservations
+
+
+def reservation_row(item: Reservation) -> Row:
+    """(id, run, digest, retry_token, state, created_at, document)."""
+    whole = {
+        "id": item.id,
+        "run": item.run,
+        "agent": item.agent,
+        "operation": item.operation,
+        "digest": item.digest,
+        "retry_token": item.retry_token,
+        "state": item.state.value,
+        "amounts": _units(item.amounts),
+        "lines": [[n.scope, n.unit.value, n.window, n.start, n.amount] for n in item.lines],
+        "created_at": time_text(item.created_at),
+        "approval": item.approval,
+        "actual": _units(item.actual),
+    }
+    return (
+        item.id, item.run, item.digest, item.retry_token, item.state.value, whole["created_at"], document(whole),
+    )  # fmt: skip
+
+
+def reservation_of(whole: Mapping[str, Any]) -> Reservation:
+    """The reservation in a parsed document."""
+    return Reservation(
+        id=whole["id"],
+        run=whole["run"],
+        agent=whole["agent"],
+        operation=whole["operation"],
+        digest=whole["digest"],
+        retry_token=whole["retry_token"],
+        state=ReservationState(whole["state"]),
+        amounts=_units_of(whole["amounts"]),
+        lines=tuple(
+            Line(scope=scope, unit=Unit(unit), window=window, start=start, amount=amount)
+            for scope, unit, window, start, amount in whole["lines"]
+        ),
+        created_at=_time(whole["created_at"]),
+        approval=whole["approval"],
+        actual=_units_of(whole["actual"]),
+    )
+
+
+# ---------------------------------------------------------------- approvals
+
+
+def approval_row(item: Approval) -> Row:
+    """(id, run, digest, state, asked_at, document)."""
+    whole = {
+        "id": item.id,
+        "run": item.run,
+        "agent": item.agent,
+        "owner": item.owner,
+        "digest": item.digest,
+        "slice_hash": item.slice_hash,
+        "operation": item.operation,
+        "obligations": [
+            {
+                "rule": o.rule,
+                "approvers": o.approvers,
+                "quorum": o.quorum,
+                "exclude": sorted(o.exclude),
+                "ttl_seconds": o.ttl_seconds,
+                "reason": o.reason,
+            }
+            for o in item.obligations
+        ],
+        "sentence": item.sentence,
+        "facts": item.facts,
+        "asked_at": time_text(item.asked_at),
+        "expires_at": time_text(item.expires_at),
+        "price_unknown": item.price_unknown,
+        "state": item.state.value,
+        "votes": [
+            {
+                "person": v.person,
+                "groups": sorted(v.groups),
+                "at": time_text(v.at),
+                "self_approved": v.self_approved,
+                "comment": v.comment,
+            }
+            for v in item.votes
+        ],
+        "answered_at": time_text(item.answered_at) if item.answered_at else None,
+        "answered_by": item.answered_by,
+        "comment": item.comment,
+        "ceiling_usd_micros": item.ceiling_usd_micros,
+        "grant": item.grant.value,
+        "grant_expires_at": time_text(item.grant_expires_at) if item.grant_expires_at else None,
+    }
+    return (item.id, item.run, item.digest, item.state.value, whole["asked_at"], document(whole))
+
+
+def approval_of(whole: Mapping[str, Any]) -> Approval:
+    """The approval in a parsed document."""
+    return Approval(
+        id=whole["id"],
+        run=whole["run"],
+        agent=whole["agent"],
+        owner=whole["owner"],
+        digest=whole["digest"],
+        slice_hash=whole["slice_hash"],
+        operation=whole["operation"],
+        obligations=tuple(Obligation(**{**o, "exclude": frozenset(o["exclude"])}) for o in whole["obligations"]),
+        sentence=whole["sentence"],
+        facts=whole["facts"],
+        asked_at=_time(whole["asked_at"]),
+        expires_at=_time(whole["expires_at"]),
+        price_unknown=whole["price_unknown"],
+        state=ApprovalState(whole["state"]),
+        votes=tuple(Vote(**{**v, "groups": frozenset(v["groups"]), "at": _time(v["at"])}) for v in whole["votes"]),
+        answered_at=time_of(whole["answered_at"]),
+        answered_by=whole["answered_by"],
+        comment=whole["comment"],
+        ceiling_usd_micros=whole["ceiling_usd_micros"],
+        grant=GrantState(whole["grant"]),
+        grant_expires_at=time_of(whole["grant_expires_at"]),
+    )
+
+
+# ---------------------------------------------------------------- runs, brakes, budgets
+
+
+def run_row(run: Run) -> Row:
+    """The columns of `runs`, in order."""
+    ended = time_text(run.ended_at) if run.ended_at else None
+    return (
+        run.id, run.agent, run.owner, run.path, run.purpose, run.state.value, time_text(run.started_at), ended,
+        run.exit_code,
+    )  # fmt: skip
+
+
+def run_of(row: Row) -> Run:
+    """The run in a row of `runs`."""
+    return Run(
+        id=row[0],
+        agent=row[1],
+        owner=row[2],
+        path=row[3],
+        purpose=row[4],
+        state=RunState(row[5]),
+        started_at=_time(row[6]),
+        ended_at=time_of(row[7]),
+        exit_code=row[8],
+    )
+
+
+def brake_row(brake: Brake) -> Row:
+    """The columns of `brakes`, in order."""
+    return (brake.scope, brake.state.value, brake.reason, brake.by, time_text(brake.at))
+
+
+def brake_of(row: Row) -> Brake:
+    """The brake in a row of `brakes`."""
+    return Brake(scope=row[0], state=BrakeState(row[1]), reason=row[2], by=row[3], at=_time(row[4]))
+
+
+def budget_row(budget: Budget) -> Row:
+    """The columns of `budgets`, in order."""
+    return (budget.scope, budget.unit.value, budget.window.value, budget.limit)
+
+
+def window_starts(now: datetime) -> dict[str, str]:
+    """Window name -> the key of the window `now` lies in."""
+    return {window.value: window.start(now) for window in Window}
+
+
+def budget_state_of(row: Row, starts: Mapping[str, str]) -> BudgetState:
+    """(scope, unit, window, limit, settled, dispatched, reserved, suspense), the last four None without an account."""
+    account = Account()
+    if row[4] is not None:
+        account = Account(settled=row[4], dispatched=row[5], reserved=row[6], suspense=row[7])
+    # INVARIANT: no account is ever negative.
+    assert min(account.settled, account.dispatched, account.reserved, account.suspense) >= 0, row
+    budget = Budget(scope=row[0], unit=Unit(row[1]), window=Window(row[2]), limit=row[3])
+    return BudgetState(budget=budget, start=starts[row[2]], account=account)

@@ -1,0 +1,385 @@
+"""The embedded store: SQLite in WAL mode with synchronous=FULL, one writer thread, group commit.
+
+Decisions queue up while the disk syncs; the next transaction takes them all, each seeing what the ones before it wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from comptroller.core import merkle
+from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.audit import Entry, PrivateField
+from comptroller.core.brake import Brake, Run
+from comptroller.core.budget import Account, BudgetState
+from comptroller.core.errors import StoreError
+from comptroller.core.reservation import Reservation
+from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.stores.database import LOCK_WAIT_SECONDS_MAX, explained, explaining, insert_many, open_for_writing
+from comptroller.stores.facts import read_accounts, read_facts
+from comptroller.stores.migrations import MIGRATIONS, Migration
+from comptroller.stores.prepared import AccountKey, Prepared, prepare
+from comptroller.stores.reader import SqliteReader
+
+T = TypeVar("T")
+
+QUEUED_COMMITS_MAX = 10_000
+BATCH_COMMITS_MAX = 256
+SCRUB_WAIT_MS_MAX = 100
+
+
+@dataclass(slots=True, eq=False)
+class _Ask:
+    """One caller's decision on its way through the writer."""
+
+    wants: Wants
+    decide: Callable[[Facts], tuple[Changes, Any]]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Committed[Any]]
+    done: Committed[Any] | None = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the decisions of one transaction append to the log; rows that decisions read are written at once."""
+
+    edge: merkle.Edge
+    wrote: bool = False
+    entries: list[Sequence[object]] = field(default_factory=list)
+    nodes: list[Sequence[object]] = field(default_factory=list)
+    private: list[Sequence[object]] = field(default_factory=list)
+    erase: list[Sequence[object]] = field(default_factory=list)
+
+
+class SqliteStore:
+    """`ports.Store` on one SQLite file. `batches` counts transactions, `fsyncs` those that had something to sync.
+
+    A cancelled `commit` that still waits in the queue is not carried out; one already being written may be.
+    """
+
+    def __init__(self, path: Path, steps: Sequence[Migration]) -> None:
+        self.path = path
+        self.batches = 0
+        self.fsyncs = 0
+        self._steps = steps
+        self._queue: queue.Queue[_Ask | None] = queue.Queue(QUEUED_COMMITS_MAX)
+        self._closing = False
+        self._connection: sqlite3.Connection | None = None
+        self._edge = merkle.Edge()
+        self._scrub = False
+        self._reader: SqliteReader | None = None
+        self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
+        self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
+
+    @classmethod
+    async def open(cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> SqliteStore:
+        """Open the store, making or migrating it first. Raises `StoreError`, `StoreVersionError`, `MissingError`."""
+        store = cls(path, migrations)
+        try:
+            await asyncio.get_running_loop().run_in_executor(store._reads, store._prepare_file)
+        except BaseException:
+            store._reads.shutdown(wait=False)
+            raise
+        store._writer.start()
+        return store
+
+    def _prepare_file(self) -> None:
+        with explaining(self.path):
+            connection = open_for_writing(self.path, self._steps)
+            try:
+                _edge_of(connection, self.path)
+                self._reader = SqliteReader(self.path, self._steps)
+            finally:
+                connection.close()
+
+    # ------------------------------------------------------------ writing
+
+    async def commit(self, wants: Wants, decide: Callable[[Facts], tuple[Changes, T]]) -> Committed[T]:
+        """As `ports.Store.commit`."""
+        loop = asyncio.get_running_loop()
+        ask = _Ask(wants, decide, loop, loop.create_future())
+        if self._closing:
+            raise StoreError("the store is closed")
+        try:
+            self._queue.put_nowait(ask)
+        except queue.Full:
+            raise StoreError(
+                f"over {QUEUED_COMMITS_MAX} changes wait to be written",
+                hint="the disk is too slow for this many agents; repeat later",
+            ) from None
+        return cast(Committed[T], await ask.future)
+
+    def _write_until_closed(self) -> None:
+        closed = False
+        while not closed:
+            asks = [self._queue.get()]
+            with suppress(queue.Empty):
+                while len(asks) < BATCH_COMMITS_MAX:
+                    asks.append(self._queue.get_nowait())
+            closed = None in asks
+            self._write_batch([ask for ask in asks if ask is not None and not ask.future.cancelled()])
+        self._drop_connection()
+
+    def _write_batch(self, asks: list[_Ask]) -> None:
+        """One transaction for all; whoever is not told of an error afterwards is durable."""
+        if not asks:
+            return
+        try:
+            connection = self._ready_connection()
+            connection.execute("BEGIN IMMEDIATE")
+            # INVARIANT: the next entry's index is the size of the tree.
+            if _size_of(connection) != self._edge.size:
+                raise StoreError("another program wrote the store", hint="end it; only one `serve` may write")
+            batch = _Batch(self._edge)
+            for ask in asks:
+                self._decide(connection, ask, batch)
+            _append_log(connection, batch)
+            connection.execute("COMMIT")
+            self._edge = batch.edge
+            self.batches += 1
+            self.fsyncs += batch.wrote
+            self._scrub_erased(connection, batch)
+        except Exception as error:  # noqa: BLE001 (nobody of this batch may be told that it succeeded)
+            self._drop_connection()
+            failure = error if isinstance(error, StoreError) else explained(error, self.path)
+            for ask in asks:
+                ask.done = None
+                ask.error = ask.error or type(failure)(failure.message, hint=failure.hint)
+        _tell(asks)
+
+    def _decide(self, connection: sqlite3.Connection, ask: _Ask, batch: _Batch) -> None:
+        """Let one caller decide and write its rows. Its own mistakes are its own; SQLite's fail the batch."""
+        facts = read_facts(connection, ask.wants)
+        try:
+            changes, result = ask.decide(facts)
+        except BaseException as error:  # noqa: BLE001 (belongs to this caller alone)
+            ask.error = error
+            return
+        try:
+            prepared = prepare(changes, batch.edge, lambda keys: _accounts_of(connection, facts, keys))
+        except StoreError as error:
+            ask.error = error
+            return
+        _write_rows(connection, prepared)
+        batch.wrote = batch.wrote or changes != Changes()
+        batch.edge = prepared.edge
+        batch.entries.extend(prepared.entries)
+        batch.nodes.extend(prepared.nodes)
+        batch.private.extend(prepared.private)
+        batch.erase.extend(prepared.erase)
+        ask.done = Committed(result=result, indices=prepared.indices)
+
+    def _ready_connection(self) -> sqlite3.Connection:
+        """The writer's connection; after a failure a new one, with the tree's edge read afresh."""
+        if self._connection is None:
+            connection = open_for_writing(self.path, self._steps)
+            try:
+                self._edge = _edge_of(connection, self.path)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _scrub_erased(self, connection: sqlite3.Connection, batch: _Batch) -> None:
+        """Erased values must leave the write-ahead log too; a reader in the way only delays that to the next batch."""
+        self._scrub = self._scrub or bool(batch.erase)
+        if not self._scrub:
+            return
+        with suppress(sqlite3.Error):
+            connection.execute(f"PRAGMA busy_timeout = {SCRUB_WAIT_MS_MAX}")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            connection.execute(f"PRAGMA busy_timeout = {int(LOCK_WAIT_SECONDS_MAX * 1000)}")
+            self._scrub = bool(busy)
+
+    # ------------------------------------------------------------ reading
+
+    async def _read(self, ask: Callable[[SqliteReader], T]) -> T:
+        if self._closing or self._reader is None:
+            raise StoreError("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._reads, ask, self._reader)
+
+    async def runs(self) -> Sequence[Run]:
+        """As `ports.Store.runs`."""
+        return await self._read(SqliteReader.runs)
+
+    async def approvals(self, state: ApprovalState | None = None) -> Sequence[Approval]:
+        """As `ports.Store.approvals`."""
+        return await self._read(lambda reader: reader.approvals(state))
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        """As `ports.Store.approval`."""
+        return await self._read(lambda reader: reader.approval(approval_id))
+
+    async def budgets(self, now: datetime) -> Sequence[BudgetState]:
+        """As `ports.Store.budgets`."""
+        return await self._read(lambda reader: reader.budgets(now))
+
+    async def brakes(self) -> Sequence[Brake]:
+        """As `ports.Store.brakes`."""
+        return await self._read(SqliteReader.brakes)
+
+    async def open_reservations(self) -> Sequence[Reservation]:
+        """As `ports.Store.open_reservations`."""
+        return await self._read(SqliteReader.open_reservations)
+
+    async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
+        """As `ports.Store.entries`."""
+        return await self._read(lambda reader: reader.entries(after=after, limit=limit, run=run))
+
+    async def private(self, index: int) -> Sequence[PrivateField]:
+        """As `ports.Store.private`."""
+        return await self._read(lambda reader: reader.private(index))
+
+    async def size(self) -> int:
+        """As `ports.Store.size`."""
+        return await self._read(SqliteReader.size)
+
+    async def root(self, size: int) -> bytes:
+        """As `ports.Store.root`."""
+        return await self._read(lambda reader: reader.root(size))
+
+    async def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """As `ports.Store.inclusion`."""
+        return await self._read(lambda reader: reader.inclusion(index, size))
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """As `ports.Store.consistency`."""
+        return await self._read(lambda reader: reader.consistency(old, new))
+
+    async def close(self) -> None:
+        """As `ports.Store.close`: what was asked before is written first."""
+        if self._closing:
+            return
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        if self._reader is not None:
+            await loop.run_in_executor(self._reads, self._reader.close)
+        self._reads.shutdown(wait=False)
+        # The last connection folds the write-ahead log back into the file, so the writer's goes last.
+        await loop.run_in_executor(None, self._stop_writer)
+
+    def _stop_writer(self) -> None:
+        self._queue.put(None)
+        self._writer.join()
+
+
+def _size_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(idx) + 1, 0) FROM entries").fetchone()[0])
+
+
+def _accounts_of(
+    connection: sqlite3.Connection, facts: Facts, keys: Sequence[AccountKey]
+) -> Mapping[AccountKey, Account]:
+    """The accounts behind `keys`; those the decision saw are not read twice."""
+    seen = {(*state.budget.key, state.start): state.account for state in facts.budgets}
+    others = [key for key in keys if key not in seen]
+    return {**seen, **read_accounts(connection, others)} if others else seen
+
+
+def _edge_of(connection: sqlite3.Connection, path: Path) -> merkle.Edge:
+    """The tree's right edge as stored. Raises `StoreError` where tree and entries do not fit."""
+    damaged = StoreError(
+        f"the store `{path}` is damaged: its tree does not fit its entries",
+        hint="keep the file, and restore the newest backup beside it",
+    )
+
+    def node(level: int, position: int) -> bytes:
+        found = connection.execute(
+            "SELECT hash FROM nodes WHERE level = ? AND position = ?", (level, position)
+        ).fetchone()
+        if found is None:
+            raise damaged
+        return bytes(found[0])
+
+    size = _size_of(connection)
+    # INVARIANT: the last entry is the last leaf of the tree.
+    last = connection.execute("SELECT leaf FROM entries WHERE idx = ?", (size - 1,)).fetchone()
+    leaves = connection.execute("SELECT coalesce(max(position) + 1, 0) FROM nodes WHERE level = 0").fetchone()[0]
+    if leaves != size or (last is not None and merkle.leaf_hash(last[0]) != node(0, size - 1)):
+        raise damaged
+    return merkle.edge_at(size, node)
+
+
+def _write_rows(connection: sqlite3.Connection, prepared: Prepared) -> None:
+    """The rows that later decisions of the same transaction may read."""
+    if prepared.accounts:
+        insert_many(
+            connection, "INSERT INTO accounts", 8, prepared.accounts,
+            "ON CONFLICT DO UPDATE SET settled = excluded.settled, dispatched = excluded.dispatched, "
+            "reserved = excluded.reserved, suspense = excluded.suspense",
+        )  # fmt: skip
+    if prepared.reservations:
+        insert_many(
+            connection, "INSERT INTO reservations (id, run, digest, retry_token, state, created_at, document)", 7,
+            prepared.reservations,
+            "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
+            "retry_token = excluded.retry_token, created_at = excluded.created_at, document = excluded.document",
+        )  # fmt: skip
+    if prepared.approvals:
+        insert_many(
+            connection, "INSERT INTO approvals (id, run, digest, state, asked_at, document)", 6, prepared.approvals,
+            "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
+            "asked_at = excluded.asked_at, document = excluded.document",
+        )  # fmt: skip
+    for table, columns, rows in (
+        ("runs", 9, prepared.runs),
+        ("budgets", 4, prepared.budgets),
+        ("brakes", 5, prepared.brakes),
+    ):
+        insert_many(connection, f"INSERT OR REPLACE INTO {table}", columns, rows)
+    if prepared.budgets_removed:
+        connection.executemany(
+            "DELETE FROM budgets WHERE scope = ? AND unit = ? AND window = ?", prepared.budgets_removed
+        )
+
+
+def _append_log(connection: sqlite3.Connection, batch: _Batch) -> None:
+    insert_many(connection, "INSERT INTO entries (idx, run, leaf)", 3, batch.entries)
+    insert_many(connection, "INSERT INTO nodes (level, position, hash)", 3, batch.nodes)
+    insert_many(connection, "INSERT INTO private (entry, name, salt, value)", 4, batch.private)
+    if batch.erase:
+        connection.executemany("DELETE FROM private WHERE entry = ? AND name = ?", batch.erase)
+
+
+def _tell(asks: Iterable[_Ask]) -> None:
+    """Wake the callers, once per event loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Ask]] = {}
+    for ask in asks:
+        loops.setdefault(ask.loop, []).append(ask)
+    for loop, mine in loops.items():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, mine)
+
+
+def _resolve(asks: Sequence[_Ask]) -> None:
+    for ask in asks:
+        if ask.future.done():
+            continue
+        if ask.error is not None:
+            # A future cannot carry StopIteration.
+            unfit = isinstance(ask.error, StopIteration)
+            ask.future.set_exception(RuntimeError("decide raised StopIteration") if unfit else ask.error)
+        else:
+            assert ask.done is not None
+            ask.future.set_result(ask.done)
