@@ -1,0 +1,29 @@
+"""The command line, one file a command. Commands are imported when they are used, so that the others start fast."""
+
+from __future__ import annotations
+
+import click
+
+from comptroller import __version__
+from comptroller.cli.lazy import Command, LazyGroup
+
+COMMANDS = {
+    "init": Command("init", "init", "Write comptroller.yaml and the starter policies here."),
+    "run": Command("run", "run", "Run an agent in its box: comptroller run -- python agent.py."),
+    "demo": Command("demo", "demo", "Replay two real incidents against Comptroller."),
+    "serve": Command("serve", "serve", "Run the server of this installation in the foreground."),
+    "tail": Command("tail", "tail", "Show what happened, in one run or in all."),
+    "approvals": Command("approvals", "approvals", "List, show and answer what waits for a person."),
+    "budget": Command("budget", "budget", "Show and set limits."),
+    "policy": Command("policy", "policy", "Check policies; explain what they say of an action."),
+    "audit": Command("audit", "audit", "Read, verify and export the log."),
+    "freeze": Command("brake", "freeze", "Let nothing new leave a run, agent, team or organization."),
+    "thaw": Command("brake", "thaw", "Let what was frozen go on."),
+    "kill": Command("brake", "kill", "Freeze for good and end the processes."),
+}
+
+
+@click.command(cls=LazyGroup, commands_by_name=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="comptroller")
+def main() -> None:
+    """Runs an AI agent in a box whose only way out is a gateway that knows what each request would do and cost."""

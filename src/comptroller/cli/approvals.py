@@ -1,0 +1,111 @@
+"""`comptroller approvals`: what waits for a person, and their answers."""
+
+from __future__ import annotations
+
+import html
+import os
+import webbrowser
+from pathlib import Path
+
+import click
+
+from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
+from comptroller.cli.show import approval_row, approval_text
+from comptroller.compose import Paths
+from comptroller.server.neutral import neutral
+
+
+@click.group()
+def approvals() -> None:
+    """List, show and answer what waits for a person."""
+
+
+@approvals.command("list")
+@click.option(
+    "--state", default="pending", show_default=True, help="pending, approved, rejected, expired, withdrawn or all."
+)
+@json_option
+@config_option
+def list_command(state: str, as_json: bool, config: Path | None) -> None:
+    """List approvals, newest first."""
+    with Client(config) as client:
+        found = client.get("/v1/approvals", state="" if state == "all" else state)
+    if as_json:
+        print_json(found)
+        return
+    for approval in found["approvals"]:
+        click.echo(approval_row(approval))
+    if not found["approvals"]:
+        click.echo("nothing waits for an answer" if state == "pending" else "none")
+
+
+@approvals.command()
+@click.argument("approval")
+@json_option
+@config_option
+def show(approval: str, as_json: bool, config: Path | None) -> None:
+    """Show one APPROVAL with everything needed to answer it."""
+    with Client(config) as client:
+        found = client.get(f"/v1/approvals/{approval}")
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(approval_text(found))
+
+
+@approvals.command()
+@click.argument("approval")
+@click.option("--ceiling-usd", help="The most it may cost, where the price is not known.")
+@click.option("--comment", default="", help="Kept in the log.")
+@json_option
+@config_option
+def approve(approval: str, ceiling_usd: str | None, comment: str, as_json: bool, config: Path | None) -> None:
+    """Say yes to exactly this APPROVAL, once."""
+    with Client(config) as client:
+        done = client.post(f"/v1/approvals/{approval}/approve", ceiling_usd=ceiling_usd, comment=comment)
+    if as_json:
+        print_json(done)
+    elif done["state"] == "pending":
+        click.echo(f"your yes counts; more people are needed: {neutral(done['sentence'])}")
+    else:
+        click.echo(f"approved, once, until {done['grant_expires_at']}: {neutral(done['sentence'])}")
+
+
+@approvals.command()
+@click.argument("approval")
+@click.option("--comment", default="", help="Kept in the log and told to the agent.")
+@json_option
+@config_option
+def reject(approval: str, comment: str, as_json: bool, config: Path | None) -> None:
+    """Say no to this APPROVAL."""
+    with Client(config) as client:
+        done = client.post(f"/v1/approvals/{approval}/reject", comment=comment)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"rejected: {neutral(done['sentence'])}")
+
+
+@approvals.command("open")
+@click.option("--print", "only_print", is_flag=True, help="Print the one-time link, open nothing.")
+@json_option
+@config_option
+def open_command(only_print: bool, as_json: bool, config: Path | None) -> None:
+    """Open the approvals page through a one-time link."""
+    with Client(config) as client:
+        link = client.post("/v1/page-link")
+    if as_json:
+        print_json(link)
+        return
+    click.echo(link["url"])
+    click.echo(f"works once, until {link['expires_at']}", err=True)
+    if not only_print and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        _show(Paths.of(config_path(config)).folder / "open.html", link["url"])
+
+
+def _show(page: Path, url: str) -> None:
+    """Open the person's browser on a private file that leads on: arguments of a process can be read by everybody."""
+    page.unlink(missing_ok=True)
+    with open(page, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(url)}">')
+    webbrowser.open(page.as_uri())

@@ -1,0 +1,66 @@
+"""`comptroller serve`: the one process that owns store, keys, credentials, gateway and sockets of an installation."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from comptroller import __version__
+from comptroller.cli.client import config_option, config_path
+from comptroller.compose import open_installation
+from comptroller.server.house import House
+from comptroller.server.neutral import neutral_name
+
+IDLE_SECONDS_MAX = 86_400.0
+
+
+@click.command()
+@click.option("--page-port", default=0, type=click.IntRange(0, 65_535), help="Port of the approvals page; 0 takes any.")
+@click.option(
+    "--idle-exit",
+    type=click.FloatRange(0, IDLE_SECONDS_MAX),
+    metavar="SECONDS",
+    help="End after so long without a run, an open question or a visitor.",
+)
+@config_option
+def serve(page_port: int, idle_exit: float | None, config: Path | None) -> None:
+    """Run the server of this installation in the foreground. `comptroller run` starts it by itself."""
+    asyncio.run(_serve(config_path(config), page_port, idle_exit))
+
+
+async def _serve(path: Path, page_port: int, idle_exit: float | None) -> None:
+    installation = await open_installation(path)
+    try:
+        suspended = await installation.begin()
+        house = House(
+            installation.desk,
+            control_socket=installation.paths.control_socket,
+            attach_socket=installation.paths.attach_socket,
+            page_port=page_port,
+            idle_exit_seconds=idle_exit,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, house.stop)
+        await house.start()
+        try:
+            _say(f"comptroller {__version__} serves {neutral_name(installation.config.organization)}: {path}")
+            if suspended:
+                _say(f"{suspended} actions of an earlier serve have no known outcome: their money stays held")
+            for host, url in installation.config.upstreams.items():
+                _say(f"development upstream: {neutral_name(host)} goes to {neutral_name(url)}")
+            _say(f"approvals page at {house.page_origin}, opened by: comptroller approvals open")
+            _say("ready")
+            why = await house.stopped()
+        finally:
+            await house.close()
+    finally:
+        await installation.close()
+    _say("ended: nothing to do" if why == "idle" else "ended")
+
+
+def _say(text: str) -> None:
+    click.echo(text)

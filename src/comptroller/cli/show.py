@@ -1,0 +1,136 @@
+"""How the terminal shows entries, approvals and budgets. Colour only where it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from comptroller.server.neutral import neutral, neutral_name
+from comptroller.server.words import (
+    Line,
+    amount_text,
+    entry_line,
+    price_text,
+    seconds_text,
+    short_id,
+    time_left,
+)
+
+COLOURS = {"good": "green", "wait": "yellow", "bad": "red", "dim": None}
+BAR_CHARS = 24
+
+
+def entry_text(entry: Mapping[str, Any], *, with_run: bool) -> str:
+    """One entry on one line."""
+    line: Line = entry_line(entry)
+    word = click.style(f"{line.mark} {line.word:<13}", fg=COLOURS[line.tone], dim=line.tone == "dim")
+    run = f" {short_id(line.run)}" if with_run and line.run else ""
+    who = click.style(f"{line.agent}{run}", dim=True)
+    return f"{click.style(line.time, dim=True)} {word} {who}{' ' if line.agent or run else ''}{line.text}"
+
+
+def approval_row(approval: Mapping[str, Any]) -> str:
+    """One approval in a list."""
+    left = time_left(approval["expires_at"], datetime.now(UTC))
+    state = approval["state"] if approval["state"] != "pending" else f"{seconds_text(left)} left"
+    grant = f", grant {approval['grant']}" if approval["grant"] != "none" else ""
+    colour = {"pending": "yellow", "approved": "green", "rejected": "red"}.get(approval["state"])
+    return (
+        f"{click.style(neutral_name(approval['id']), bold=True)}  "
+        f"{click.style(f'{state}{grant}', fg=colour)}  {neutral_name(approval['agent'])}\n"
+        f"    {neutral(approval['sentence'])} · {price_text(approval)}"
+    )
+
+
+def approval_text(approval: Mapping[str, Any]) -> str:
+    """One approval with every fact the page shows."""
+    rows = [("agent", f"{neutral_name(approval['agent'])}, owner {neutral_name(approval['owner'])}")]
+    rows += [("purpose", neutral(approval["purpose"])), ("price", price_text(approval))]
+    if approval["basis"]:
+        rows.append(("price from", neutral(approval["basis"])))
+    now = amount_text("usd_micros", approval["usd_micros"])
+    rows.append(("price now", now if approval["usd_micros"] is not None or approval["price_unknown"] else "none"))
+    hourly = amount_text("usd_micros_per_hour", approval["usd_micros_per_hour"]) if approval["standing"] else "none"
+    rows += [("per hour", hourly), ("count", neutral_name(approval["quantity"]))]
+    rows += [("account", neutral_name(approval["account"]) or "none"), ("region", neutral_name(approval["region"]))]
+    rows += [("call", f"{neutral_name(approval['operation'])} at {neutral_name(approval['endpoint'])}")]
+    rows += [("classes", neutral_name(", ".join(map(str, approval["classes"]))))]
+    rows += [("on", neutral_name(resource)) for resource in approval["resources"]]
+    rows += [("budget after", _after(row)) for row in approval["budget_after"]]
+    rows += [("rule", _rule(rule)) for rule in approval["rules"]]
+    rows += [("yes by", _vote(vote)) for vote in approval["votes"]]
+    rows += [("run", neutral_name(approval["run"])), ("digest", neutral_name(approval["digest"]))]
+    if approval["answered_by"]:
+        rows.append(
+            (str(approval["state"]), f"by {neutral_name(approval['answered_by'])} {neutral(approval['comment'])}")
+        )
+    body = "\n".join(f"  {click.style(f'{name:<13}', dim=True)}{text}" for name, text in rows if text)
+    head = click.style(neutral(approval["sentence"]), bold=True)
+    tail = ""
+    if approval["state"] == "pending" and approval["obstacle"]:
+        tail = f"\n\n  {neutral(approval['obstacle'])}"
+    elif approval["state"] == "pending":
+        left = seconds_text(time_left(approval["expires_at"], datetime.now(UTC)))
+        ceiling = " --ceiling-usd AMOUNT" if approval["price_unknown"] else ""
+        identifier = neutral_name(approval["id"])
+        tail = (
+            f"\n\n  {left} left to answer:\n    comptroller approvals approve {identifier}{ceiling}"
+            f"\n    comptroller approvals reject {identifier}"
+        )
+    return f"{head}\n{body}{tail}"
+
+
+def _after(row: Mapping[str, Any]) -> str:
+    after = amount_text(row["unit"], row["room_after"]) if row["room_after"] is not None else "depends on the ceiling"
+    window = f" per {row['window']}" if row["window"] != "total" else ""
+    misfit = click.style("  does not fit", fg="red") if row["room_after"] is not None and not row["fits"] else ""
+    return f"{after} of {amount_text(row['unit'], row['limit'])}{window} in {neutral_name(row['scope'])}{misfit}"
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    never = f", never {neutral_name(', '.join(rule['exclude']))}" if rule["exclude"] else ""
+    who = f"{rule['quorum']} of {neutral_name(rule['approvers'])}{never}"
+    return f"{neutral_name(rule['rule'])}: {neutral(rule['reason'])} ({who}{', answered' if rule['met'] else ''})"
+
+
+def _vote(vote: Mapping[str, Any]) -> str:
+    own = " (self-approved)" if vote["self_approved"] else ""
+    return f"{neutral_name(vote['person'])}{own} {neutral(vote['comment'])}".strip()
+
+
+def budget_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The budget tree with bars."""
+    lines: list[str] = []
+    scope = ""
+    for row in rows:
+        indent = "  " * int(row["depth"])
+        if row["scope"] != scope:
+            scope = row["scope"]
+            last = scope.split("/")[-1]
+            name = last if row["depth"] < 3 else f"run {last}"
+            lines.append(f"{indent}{click.style(neutral_name(name), bold=True)}")
+        window = f" per {row['window']}" if row["window"] != "total" else ""
+        held = row["dispatched"] + row["reserved"] + row["suspense"]
+        unit = row["unit"]
+        held_text = f", {amount_text(unit, held)} held" if held else ""
+        lines.append(
+            f"{indent}  {bar(row['settled'], held, row['limit'])} {amount_text(unit, row['room'])} left of "
+            f"{amount_text(unit, row['limit'])}{window} ({amount_text(unit, row['settled'])} spent{held_text})"
+        )
+    return lines
+
+
+def bar(settled: int, held: int, limit: int) -> str:
+    """`####==------`: spent, held, left."""
+    whole = max(limit, settled + held, 1)
+    spent_chars = settled * BAR_CHARS // whole
+    held_chars = min(BAR_CHARS - spent_chars, -(-held * BAR_CHARS // whole))
+    left = BAR_CHARS - spent_chars - held_chars
+    return (
+        click.style("█" * spent_chars, fg="green")
+        + click.style("▒" * held_chars, fg="yellow")
+        + click.style("·" * left, dim=True)
+    )

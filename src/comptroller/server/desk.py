@@ -1,0 +1,69 @@
+"""What the server needs of the rest, handed over by whoever composes the installation."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from comptroller.core.brake import Run
+from comptroller.core.config import Config
+from comptroller.engine.approvals import Approvals
+from comptroller.engine.brake import Brakes
+from comptroller.engine.hub import Hub
+from comptroller.engine.ledger import Ledger
+from comptroller.engine.recorder import Recorder
+from comptroller.engine.runs import Runs
+from comptroller.ports import Clock, Store
+
+SocketRole = Literal["tcp", "dns-udp", "dns-tcp"]
+
+
+class Attached(Protocol):
+    """A box whose sockets are served."""
+
+    async def close(self) -> None:
+        """Stop serving the box: whatever it sends from now on meets a closed door."""
+        ...
+
+
+class Door(Protocol):
+    """The gateway as the server sees it."""
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate boxes trust, as PEM text."""
+        ...
+
+    def placeholders(self, agent: str) -> Mapping[str, str]:
+        """Environment variables that stand for the agent's credentials: worthless outside this gateway."""
+        ...
+
+    def hosts(self, agent: str) -> Sequence[str]:
+        """Host names the agent may know about."""
+        ...
+
+    async def attach(
+        self, run: Run, *, hold_seconds: float, sockets: Sequence[tuple[SocketRole, socket.socket]]
+    ) -> Attached:
+        """Serve a box through its own sockets; takes ownership of them, also when it raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One installation, as the server sees it. `owner_uid` is the operating-system user it belongs to."""
+
+    config: Config
+    config_path: str
+    owner_uid: int
+    store: Store
+    approvals: Approvals
+    brakes: Brakes
+    ledger: Ledger
+    runs: Runs
+    recorder: Recorder
+    hub: Hub
+    clock: Clock
+    door: Door

@@ -1,0 +1,108 @@
+"""The whole server of one installation: control socket, attach socket and page, started and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+from comptroller.core.approval import ApprovalState
+from comptroller.server.attach import AttachServer
+from comptroller.server.control import Control
+from comptroller.server.desk import Desk
+from comptroller.server.listen import HttpListener, bind_loopback, bind_unix
+from comptroller.server.operations import Operations
+from comptroller.server.page import Page
+from comptroller.server.pulse import Pulse
+
+IDLE_CHECK_SECONDS = 0.5
+
+
+class House:
+    """Owns the listeners. `idle_exit_seconds`: end after so long without a run, a question or a visitor."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        control_socket: Path,
+        attach_socket: Path,
+        page_port: int = 0,
+        idle_exit_seconds: float | None = None,
+    ) -> None:
+        self._desk = desk
+        self._paths = (control_socket, attach_socket)
+        self._page_port = page_port
+        self._idle_exit_seconds = idle_exit_seconds
+        self._stopping = asyncio.Event()
+        self._closing = contextlib.AsyncExitStack()
+        self._control: Control | None = None
+        self._page: Page | None = None
+        self._attach: AttachServer | None = None
+        self.page_origin = ""
+
+    async def start(self) -> None:
+        """Listen everywhere, or nowhere. Raises `UsageError` for a path too long or a port in use."""
+        control_path, attach_path = self._paths
+        async with contextlib.AsyncExitStack() as opened:
+            page_socket = bind_loopback(self._page_port)
+            opened.callback(page_socket.close)
+            attach_socket = _bound(opened, attach_path)
+            control_socket = _bound(opened, control_path)
+
+            pulse = Pulse(self._desk.hub)
+            operations = Operations(desk=self._desk, pulse=pulse)
+            self._page = page = Page(operations, port=page_socket.getsockname()[1])
+            self._control = control = Control(operations, link=page.link, stop=self.stop)
+            self.page_origin = page.origin
+            for listener in (
+                HttpListener(page.app(), page_socket, peers=False),
+                HttpListener(control.app(), control_socket, peers=True),
+            ):
+                opened.push_async_callback(listener.close)
+                await listener.start()
+            self._attach = attach = AttachServer(self._desk, attach_socket)
+            opened.push_async_callback(attach.close)
+            attach.start()
+            opened.callback(pulse.close)
+            self._closing = opened.pop_all()
+
+    def stop(self) -> None:
+        """Ask the server to end."""
+        self._stopping.set()
+
+    async def stopped(self) -> str:
+        """Wait until somebody asked, or the server is idle for long enough; says which."""
+        loop = asyncio.get_running_loop()
+        busy_at = loop.time()
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_CHECK_SECONDS):
+                    await self._stopping.wait()
+            if self._idle_exit_seconds is None:
+                continue
+            if await self.busy():
+                busy_at = loop.time()
+            elif loop.time() - busy_at >= self._idle_exit_seconds:
+                return "idle"
+        return "asked"
+
+    async def busy(self) -> bool:
+        """True while a run is attached, a question is open, or somebody is looking."""
+        if self._attach is None or self._control is None or self._page is None:
+            return False
+        if self._attach.count or self._control.open_requests or self._page.watchers:
+            return True
+        return bool(await self._desk.store.approvals(ApprovalState.PENDING))
+
+    async def close(self) -> None:
+        """Boxes first, then the page and the control socket; then nothing listens any more."""
+        await self._closing.aclose()
+
+
+def _bound(opened: contextlib.AsyncExitStack, path: Path) -> socket.socket:
+    listener = bind_unix(path)
+    opened.callback(path.unlink, missing_ok=True)
+    opened.callback(listener.close)
+    return listener

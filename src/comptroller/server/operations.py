@@ -1,0 +1,242 @@
+"""What people may ask of a running installation: one method a verb, the same for the socket and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from comptroller import __version__
+from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.brake import Run, RunState
+from comptroller.core.budget import Budget, Window
+from comptroller.core.config import usd_micros
+from comptroller.core.errors import RefusedError, UsageError
+from comptroller.core.estimate import Unit
+from comptroller.server.desk import Desk
+from comptroller.server.identity import Caller
+from comptroller.server.pulse import Pulse
+from comptroller.server.render import Json, approval_json, budget_tree, entry_json, run_json
+
+ENTRIES_MAX = 1_000
+ANSWERED_SHOWN_MAX = 200
+WAIT_SECONDS_MAX = 25.0
+REASON_CHARS_MAX = 500
+PREFIX_CHARS_MIN = 6
+AMOUNT_MAX = 10**18
+
+BrakeVerb = Literal["freeze", "thaw", "kill"]
+T = TypeVar("T")
+
+
+class NotFoundError(RefusedError):
+    """The named thing does not exist."""
+
+
+class ForbiddenError(RefusedError):
+    """The caller is known, and may not do this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """Every verb over one installation. Raises `ComptrollerError`s; renders to JSON objects."""
+
+    desk: Desk
+    pulse: Pulse
+
+    # ------------------------------------------------------------ reading
+
+    async def status(self, caller: Caller) -> Json:
+        """Who asks, what runs, what waits."""
+        runs = await self.desk.store.runs()
+        pending = await self.desk.store.approvals(ApprovalState.PENDING)
+        return {
+            "version": __version__,
+            "organization": self.desk.config.organization,
+            "config": self.desk.config_path,
+            "person": caller.person.name,
+            "groups": sorted(caller.person.groups),
+            "operator": caller.operator,
+            "runs_active": sum(run.state is RunState.ACTIVE for run in runs),
+            "pending": len(pending),
+            "entries": await self.desk.store.size(),
+        }
+
+    async def runs(self) -> Json:
+        """Every run, newest first."""
+        brakes = await self.desk.store.brakes()
+        return {"runs": [run_json(run, brakes) for run in await self.desk.store.runs()]}
+
+    async def run(self, name: str) -> Json:
+        """One run by id or by an unambiguous beginning or end of it."""
+        return run_json(await self.find_run(name), await self.desk.store.brakes())
+
+    async def find_run(self, name: str) -> Run:
+        """The run called `name`. Raises `NotFoundError`, or `UsageError` where several are meant."""
+        return _pick(name, [(run.id, run) for run in await self.desk.store.runs()], "run", "comptroller tail")
+
+    async def approvals(self, caller: Caller, state: str = "") -> Json:
+        """Approvals, newest first: of one state, or all."""
+        try:
+            wanted = ApprovalState(state) if state else None
+        except ValueError as error:
+            known = ", ".join(s.value for s in ApprovalState)
+            raise UsageError(f"there is no state `{state}`", hint=f"one of: {known}") from error
+        rows = (await self.desk.store.approvals(wanted))[:ANSWERED_SHOWN_MAX]
+        budgets = await self.desk.store.budgets(self.desk.clock.now())
+        paths = {run.id: run.path for run in await self.desk.store.runs()}
+        person = caller.person
+        shown = [approval_json(a, person=person, path=paths.get(a.run, ""), budgets=budgets) for a in rows]
+        return {"approvals": shown}
+
+    async def approval(self, caller: Caller, name: str) -> Json:
+        """One approval by id or by an unambiguous beginning or end of it."""
+        return await self._shown(caller, await self.find_approval(name))
+
+    async def find_approval(self, name: str) -> Approval:
+        """The approval called `name`. Raises `NotFoundError`, or `UsageError` where several are meant."""
+        exact = await self.desk.store.approval(name)
+        if exact is not None:
+            return exact
+        return _pick(
+            name, [(a.id, a) for a in await self.desk.store.approvals()], "approval", "comptroller approvals list"
+        )
+
+    async def budgets(self) -> Json:
+        """The budget tree with the room each limit leaves."""
+        return {"budgets": budget_tree(await self.desk.store.budgets(self.desk.clock.now()))}
+
+    async def entries(self, *, after: int, limit: int, run: str = "", wait_seconds: float = 0.0) -> Json:
+        """Entries above `after`, in order; where there are none, the first to come within `wait_seconds`."""
+        run_id = (await self.find_run(run)).id if run else ""
+        limit = max(1, min(limit, ENTRIES_MAX))
+        deadline = self.desk.clock.now().timestamp() + min(wait_seconds, WAIT_SECONDS_MAX)
+        while True:
+            seen = self.pulse.beats
+            rows = await self.desk.store.entries(after=after, limit=limit, run=run_id)
+            left = deadline - self.desk.clock.now().timestamp()
+            if rows or left <= 0:
+                break
+            await self.pulse.wait(seen, left)
+            if self.pulse.beats == seen:
+                break
+        shown = [entry_json(row, await self.desk.store.private(row.index)) for row in rows]
+        return {"entries": shown, "next": rows[-1].index if rows else after, "size": await self.desk.store.size()}
+
+    async def recent(self, *, count: int, run: str = "") -> list[Json]:
+        """The newest `count` entries, newest first."""
+        size = await self.desk.store.size()
+        rows = await self.desk.store.entries(after=size - 1 - count, limit=count, run=run)
+        return [entry_json(row, await self.desk.store.private(row.index)) for row in reversed(rows)]
+
+    # ------------------------------------------------------------ answering
+
+    async def approve(self, caller: Caller, name: str, *, ceiling_usd: str | None = None, comment: str = "") -> Json:
+        """The caller's yes. Raises `ConflictError` with its kind."""
+        approval = await self.find_approval(name)
+        ceiling = dollars(ceiling_usd) if ceiling_usd else None
+        done = await self.desk.approvals.approve(
+            approval.id, caller.person, ceiling_usd_micros=ceiling, comment=_comment(comment)
+        )
+        return await self._shown(caller, done)
+
+    async def reject(self, caller: Caller, name: str, *, comment: str = "") -> Json:
+        """The caller's no."""
+        approval = await self.find_approval(name)
+        done = await self.desk.approvals.reject(approval.id, caller.person, comment=_comment(comment))
+        return await self._shown(caller, done)
+
+    async def brake(self, caller: Caller, verb: BrakeVerb, scope: str, *, reason: str = "") -> Json:
+        """Freeze, thaw or kill a scope or a run. Anyone known may stop an agent; only an operator lets it go on."""
+        path = await self._scope(scope)
+        reason = _comment(reason)
+        match verb:
+            case "freeze":
+                await self.desk.brakes.freeze(path, by=caller.person.name, reason=reason)
+            case "kill":
+                await self.desk.brakes.kill(path, by=caller.person.name, reason=reason)
+            case "thaw":
+                _operator(caller, "let a stopped agent go on")
+                await self.desk.brakes.thaw(path, by=caller.person.name, reason=reason)
+        return {"scope": path, "did": verb, "by": caller.person.name, "reason": reason}
+
+    async def set_budget(self, caller: Caller, *, scope: str, unit: str, limit: str, window: str = "total") -> Json:
+        """Set one limit; `usd` takes dollars."""
+        _operator(caller, "set a budget")
+        organization = self.desk.config.organization
+        path = await self._scope(scope)
+        try:
+            known = Unit.USD_MICROS if unit == "usd" else Unit(unit)
+            counted = Window(window)
+        except ValueError as error:
+            raise UsageError(
+                f"`{unit}` per `{window}` is no limit",
+                hint=f"units: usd, {', '.join(u.value for u in Unit)}; windows: {', '.join(w.value for w in Window)}",
+            ) from error
+        amount = dollars(limit) if unit == "usd" else _whole(limit)
+        if path.split("/", 1)[0] != organization:
+            raise UsageError(f"scope `{path}` does not begin with `{organization}`")
+        budget = Budget(scope=path, unit=known, window=counted, limit=amount)
+        await self.desk.ledger.set_budget(budget, by=caller.person.name)
+        states = await self.desk.store.budgets(self.desk.clock.now())
+        return {"budget": next(row for row in budget_tree([s for s in states if s.budget.key == budget.key]))}
+
+    # ------------------------------------------------------------ within
+
+    async def _shown(self, caller: Caller, approval: Approval) -> Json:
+        budgets = await self.desk.store.budgets(self.desk.clock.now())
+        paths = {run.id: run.path for run in await self.desk.store.runs()}
+        return approval_json(approval, person=caller.person, path=paths.get(approval.run, ""), budgets=budgets)
+
+    async def _scope(self, name: str) -> str:
+        """A scope path: itself where it is one we know, else the path of the run it names."""
+        config = self.desk.config
+        known = {config.organization}
+        known |= {f"{config.organization}/{team}" for team in config.teams}
+        known |= {config.path_of(agent) for agent in config.agents}
+        runs = await self.desk.store.runs()
+        if name in known or name in {run.path for run in runs}:
+            return name
+        if name in config.agents:
+            return config.path_of(name)
+        return (await self.find_run(name)).path
+
+
+def _pick(name: str, items: Sequence[tuple[str, T]], what: str, listing: str) -> T:
+    exact = [item for key, item in items if key == name]
+    close = exact or [
+        item for key, item in items if len(name) >= PREFIX_CHARS_MIN and (key.startswith(name) or key.endswith(name))
+    ]
+    if not close:
+        raise NotFoundError(f"there is no {what} `{name}`", hint=f"see them all: {listing}")
+    if len(close) > 1:
+        raise UsageError(f"`{name}` means {len(close)} {what}s", hint="write more of the id")
+    return close[0]
+
+
+def _operator(caller: Caller, what: str) -> None:
+    if not caller.operator:
+        raise ForbiddenError(
+            f"`{caller.person.name}` may not {what}", hint="the user who owns this installation, or root, may"
+        )
+
+
+def _comment(text: str) -> str:
+    if len(text) > REASON_CHARS_MAX:
+        raise UsageError(f"the text has {len(text)} characters; at most {REASON_CHARS_MAX} are kept")
+    return text.strip()
+
+
+def dollars(text: str) -> int:
+    """Dollars as typed (`400`, `400.01`, `$1,200`) to micro-dollars. Raises `UsageError`."""
+    try:
+        return usd_micros(text.strip().removeprefix("$").replace(",", ""))
+    except ValueError as error:
+        raise UsageError(str(error), hint="write dollars with a point: 400.01") from error
+
+
+def _whole(text: str) -> int:
+    digits = text.strip().replace("_", "").replace(",", "")
+    if not (digits.isascii() and digits.isdigit()) or int(digits[:20]) >= AMOUNT_MAX or len(digits) > 19:
+        raise UsageError(f"`{text}` is not a whole number", hint="write digits only; for dollars use the unit `usd`")
+    return int(digits)

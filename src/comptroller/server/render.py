@@ -1,0 +1,187 @@
+"""Values of the core as JSON objects for scripts. Text stays exactly as it is: showing it is `server/words.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from comptroller.core.approval import Approval, Person, check_may_answer, quorum_met
+from comptroller.core.audit import Entry, PrivateField
+from comptroller.core.brake import Brake, BrakeState, Run
+from comptroller.core.budget import BudgetState, scopes_of
+from comptroller.core.errors import ConflictError
+from comptroller.core.estimate import Unit
+
+Json = dict[str, object]
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the second."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def brake_of(path: str, brakes: Iterable[Brake]) -> Brake | None:
+    """The most restrictive brake on `path` or above it."""
+    scopes = scopes_of(path)
+    order = {BrakeState.FREE: 0, BrakeState.FROZEN: 1, BrakeState.KILLED: 2}
+    return max((b for b in brakes if b.scope in scopes), key=lambda b: order[b.state], default=None)
+
+
+def run_json(run: Run, brakes: Iterable[Brake]) -> Json:
+    """One run, with the brake that holds it."""
+    brake = brake_of(run.path, brakes)
+    return {
+        "id": run.id,
+        "agent": run.agent,
+        "owner": run.owner,
+        "path": run.path,
+        "purpose": run.purpose,
+        "state": run.state.value,
+        "brake": brake.state.value if brake else BrakeState.FREE.value,
+        "brake_scope": brake.scope if brake else None,
+        "brake_reason": brake.reason if brake else None,
+        "brake_by": brake.by if brake else None,
+        "started_at": time_text(run.started_at),
+        "ended_at": time_text(run.ended_at),
+        "exit_code": run.exit_code,
+    }
+
+
+def budget_json(state: BudgetState) -> Json:
+    """One budget and what its window holds."""
+    budget, account = state.budget, state.account
+    return {
+        "scope": budget.scope,
+        "unit": budget.unit.value,
+        "window": budget.window.value,
+        "start": state.start,
+        "limit": budget.limit,
+        "settled": account.settled,
+        "dispatched": account.dispatched,
+        "reserved": account.reserved,
+        "suspense": account.suspense,
+        "room": state.room,
+    }
+
+
+def budget_tree(states: Sequence[BudgetState]) -> list[Json]:
+    """Every budget, parents before their children, with its depth below the organization."""
+    ordered = sorted(states, key=_tree_key)
+    return [{"depth": s.budget.scope.count("/"), **budget_json(s)} for s in ordered]
+
+
+def _tree_key(state: BudgetState) -> tuple[list[str], bool, str, str]:
+    """Parents first, money first."""
+    unit = state.budget.unit
+    return state.budget.scope.split("/"), unit is not Unit.USD_MICROS, unit.value, state.budget.window.value
+
+
+def approval_json(approval: Approval, *, person: Person, path: str = "", budgets: Sequence[BudgetState] = ()) -> Json:
+    """One question with everything `person` needs to answer it. `budgets` are today's: the room is counted afresh.
+
+    `obstacle` says why this person may not answer; empty where they may.
+    """
+    facts = approval.facts
+    return {
+        "id": approval.id,
+        "state": approval.state.value,
+        "grant": approval.grant.value,
+        "sentence": approval.sentence,
+        "operation": approval.operation,
+        "classes": facts.get("classes", []),
+        "account": facts.get("account", ""),
+        "region": facts.get("region", ""),
+        "endpoint": facts.get("endpoint", ""),
+        "quantity": facts.get("quantity", 1),
+        "resources": facts.get("resources", []),
+        "usd_micros": facts.get("usd_micros_high"),
+        "usd_micros_per_hour": facts.get("usd_micros_per_hour_high"),
+        "standing": facts.get("standing", False),
+        "term_seconds": facts.get("term_seconds"),
+        "basis": facts.get("basis", ""),
+        "price_unknown": approval.price_unknown,
+        "ceiling_usd_micros": approval.ceiling_usd_micros,
+        "budget_after": _budget_after(approval, path, budgets),
+        "agent": approval.agent,
+        "owner": approval.owner,
+        "purpose": facts.get("purpose", ""),
+        "run": approval.run,
+        "rules": [
+            {
+                "rule": o.rule,
+                "reason": o.reason,
+                "approvers": o.approvers,
+                "quorum": o.quorum,
+                "exclude": sorted(o.exclude),
+                "ttl_seconds": o.ttl_seconds,
+                "met": quorum_met(o, approval.votes),
+            }
+            for o in approval.obligations
+        ],
+        "votes": [
+            {"person": v.person, "at": time_text(v.at), "self_approved": v.self_approved, "comment": v.comment}
+            for v in approval.votes
+        ],
+        "obstacle": _obstacle(approval, person),
+        "digest": approval.digest,
+        "asked_at": time_text(approval.asked_at),
+        "expires_at": time_text(approval.expires_at),
+        "answered_at": time_text(approval.answered_at),
+        "answered_by": approval.answered_by,
+        "comment": approval.comment,
+        "grant_expires_at": time_text(approval.grant_expires_at),
+    }
+
+
+def _obstacle(approval: Approval, person: Person) -> str:
+    try:
+        check_may_answer(approval, person)
+    except ConflictError as error:
+        return error.message
+    return ""
+
+
+def _budget_after(approval: Approval, path: str, budgets: Sequence[BudgetState]) -> list[Json]:
+    facts = approval.facts
+    ceiling = approval.ceiling_usd_micros
+    wanted = {
+        Unit.USD_MICROS: ceiling if approval.price_unknown else facts.get("usd_micros_high"),
+        Unit.USD_MICROS_PER_HOUR: facts.get("usd_micros_per_hour_high"),
+        Unit.CALLS: 1,
+    }
+    scopes = scopes_of(path) if path else ()
+    rows: list[Json] = []
+    for state in budgets:
+        amount = wanted.get(state.budget.unit)
+        if state.budget.scope not in scopes or state.budget.unit not in wanted:
+            continue
+        known = isinstance(amount, int)
+        rows.append(
+            {
+                "scope": state.budget.scope,
+                "unit": state.budget.unit.value,
+                "window": state.budget.window.value,
+                "limit": state.budget.limit,
+                "room": state.room,
+                "room_after": state.room - amount if isinstance(amount, int) else None,
+                "fits": known and state.room >= (amount if isinstance(amount, int) else 0),
+            }
+        )
+    return rows
+
+
+def entry_json(entry: Entry, private: Sequence[PrivateField]) -> Json:
+    """One entry: the leaf's document, and under `beside` the values that were not erased."""
+    document: Mapping[str, object] = entry.document
+    return {
+        "index": entry.index,
+        "at": document.get("at"),
+        "kind": document.get("kind"),
+        "agent": document.get("agent", ""),
+        "run": document.get("run", ""),
+        "body": document.get("body", {}),
+        "private": document.get("private", {}),
+        "beside": {item.name: item.value for item in private},
+    }

@@ -1,0 +1,168 @@
+"""What a run's person is told: notices while it lives, one summary at its end. Never shown to the agent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from comptroller.core.brake import Run
+from comptroller.core.estimate import usd_text
+from comptroller.server.neutral import neutral, neutral_name
+from comptroller.server.words import amount_text, suggestion
+
+NOTICE_CHARS_MAX = 600
+KINDS_REMEMBERED_MAX = 1_000
+_TOLD_AGAIN = frozenset({10, 100, 1_000, 10_000, 100_000})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One line for a run's standard error; already neutral."""
+
+    kind: str
+    text: str
+    key: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one attachment of one run."""
+
+    allowed: int = 0
+    held: int = 0
+    denied: int = 0
+    refused: int = 0
+    settled: Counter[str] = field(default_factory=Counter)
+    made: list[str] = field(default_factory=list)
+    untold: int = 0
+    _told: Counter[str] = field(default_factory=Counter)
+
+    def count(self, kind: str, summary: Mapping[str, object]) -> None:
+        """Take one event into account."""
+        match kind:
+            case "action.allowed":
+                self.allowed += 1
+            case "action.held":
+                self.held += 1
+            case "action.denied":
+                self.denied += 1
+            case "box.refused":
+                count = summary.get("count")
+                self.refused += count if isinstance(count, int) else 1
+            case "action.settled":
+                actual = summary.get("actual")
+                for unit, amount in actual.items() if isinstance(actual, Mapping) else ():
+                    if isinstance(amount, int):
+                        self.settled[str(unit)] += amount
+
+    def worth_telling(self, notice: Notice) -> bool:
+        """True for the first of its kind and then ever more rarely."""
+        if notice.key not in self._told and len(self._told) >= KINDS_REMEMBERED_MAX:
+            self.untold += 1
+            return False
+        self._told[notice.key] += 1
+        count = self._told[notice.key]
+        told = count == 1 or count in _TOLD_AGAIN
+        if not told:
+            self.untold += 1
+        return told
+
+    def data(self, run: Run, *, held_usd_micros: int) -> dict[str, object]:
+        """The summary's figures. `held_usd_micros` is dispatched or in suspense still."""
+        return {
+            "run": run.id,
+            "agent": run.agent,
+            "allowed": self.allowed,
+            "held": self.held,
+            "denied": self.denied,
+            "refused": self.refused,
+            "settled": dict(self.settled),
+            "settled_usd_micros": self.settled["usd_micros"],
+            "held_usd_micros": held_usd_micros,
+        }
+
+    def text(self, data: Mapping[str, object]) -> str:
+        """The summary in one line."""
+        still = data["held_usd_micros"]
+        parts = [
+            f"{self.allowed} allowed",
+            *([f"{self.held} held"] if self.held else []),
+            *([f"{self.denied} denied"] if self.denied else []),
+            *([f"{self.refused} not let out"] if self.refused else []),
+        ]
+        money = f"cost {usd_text(self.settled['usd_micros'])}"
+        if isinstance(still, int) and still:
+            money += f", {usd_text(still)} still held"
+        tokens = self.settled["tokens"]
+        extra = f", {amount_text('tokens', tokens)}" if tokens else ""
+        return f"run {neutral_name(data['run'])}: {money}{extra} · {', '.join(parts)}"
+
+
+def notice_of(
+    kind: str, summary: Mapping[str, object], *, agent: str, hosts: Sequence[str], services: Sequence[str]
+) -> Notice | None:
+    """What the person should be told of one event; None for what needs no word."""
+    approval = neutral_name(summary.get("approval") or "")
+    what = neutral(summary.get("sentence") or summary.get("operation") or "", chars_max=300)
+    match kind:
+        case "action.held":
+            price = summary.get("usd_micros_high")
+            cost = f" ({usd_text(price)})" if isinstance(price, int) and price else ""
+            text = f"held: {what}{cost}\n  answer: comptroller approvals show {approval}"
+            return Notice(kind="held", text=text, key=f"held {approval}")
+        case "approval.approved":
+            return Notice(kind="approved", text=f"approved by {_by(summary)}: {what}", key=f"yes {approval}")
+        case "approval.rejected":
+            comment = neutral(summary.get("comment") or "", chars_max=200)
+            said = f" “{comment}”" if comment else ""
+            return Notice(kind="rejected", text=f"rejected by {_by(summary)}: {what}{said}", key=f"no {approval}")
+        case "approval.expired":
+            return Notice(kind="expired", text=f"nobody answered in time: {what}", key=f"late {approval}")
+        case "action.denied":
+            return _denied(what, summary, agent=agent, hosts=hosts, services=services)
+        case "box.refused":
+            return _refused(summary)
+        case "brake.frozen" | "brake.thawed":
+            word = kind.removeprefix("brake.")
+            reason = neutral(summary.get("reason") or "", chars_max=200)
+            text = f"{word}{f' by {_by(summary)}' if summary.get('by') else ''}{f': {reason}' if reason else ''}"
+            return Notice(kind=word, text=text, key=text)
+        case _:
+            return None
+
+
+def _by(summary: Mapping[str, object]) -> str:
+    return neutral_name(summary.get("by") or "nobody", chars_max=80)
+
+
+def _denied(
+    what: str, summary: Mapping[str, object], *, agent: str, hosts: Sequence[str], services: Sequence[str]
+) -> Notice:
+    reasons = summary.get("reasons")
+    known = [r for r in reasons if isinstance(r, Mapping)] if isinstance(reasons, Sequence) else []
+    why = "; ".join(dict.fromkeys(neutral(r.get("text", ""), chars_max=200) for r in known)) or "no rule permits it"
+    line = ""
+    classes, rules = summary.get("classes"), summary.get("rules")
+    readable = not (isinstance(classes, Sequence) and "unknown" in classes)
+    unnamed = isinstance(rules, Sequence) and "unnamed" in rules
+    if readable and (unnamed or any(r.get("code") == "no_permit" for r in known)):
+        line = suggestion(
+            agent=agent,
+            service=str(summary.get("service") or ""),
+            host=str(summary.get("host") or ""),
+            hosts=hosts,
+            services=services,
+        )
+    text = f"denied: {what} · {why}" + (f"\n  to let it through, in comptroller.yaml: {line}" if line else "")
+    return Notice(kind="denied", text=text[:NOTICE_CHARS_MAX], key=f"denied {summary.get('host')} {what} {why}"[:300])
+
+
+def _refused(summary: Mapping[str, object]) -> Notice:
+    look = neutral_name(summary.get("look") or "a connection", chars_max=40)
+    destination = neutral_name(summary.get("destination") or "", chars_max=200)
+    detail = neutral(summary.get("detail") or "", chars_max=200)
+    count = summary.get("count")
+    more = f", {count:,} times" if isinstance(count, int) and count > 1 else ""
+    text = f"not let out of the box: {look} to {destination}{f' ({detail})' if detail else ''}{more}"
+    return Notice(kind="box", text=text, key=f"box {look} {destination} {detail}")

@@ -1,0 +1,224 @@
+"""JSON objects of `server/render.py` in plain words, made harmless to look at. Used by terminal, page and notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from comptroller.core.estimate import Unit, usd_text
+from comptroller.server.neutral import neutral, neutral_name
+
+Tone = Literal["good", "wait", "bad", "dim"]
+SENTENCE_CHARS_MAX = 400
+
+_TONES: Mapping[str, tuple[str, Tone, str]] = {
+    "action.allowed": ("+", "good", "allowed"),
+    "action.held": ("?", "wait", "held"),
+    "action.denied": ("x", "bad", "denied"),
+    "action.settled": ("=", "dim", "settled"),
+    "action.suspense": ("!", "wait", "suspense"),
+    "approval.voted": ("v", "wait", "one yes"),
+    "approval.approved": ("+", "good", "approved"),
+    "approval.rejected": ("x", "bad", "rejected"),
+    "approval.expired": (".", "dim", "expired"),
+    "approval.withdrawn": (".", "dim", "withdrawn"),
+    "brake.frozen": ("#", "bad", "frozen"),
+    "brake.thawed": ("+", "good", "thawed"),
+    "brake.killed": ("#", "bad", "killed"),
+    "box.refused": ("x", "bad", "refused"),
+    "run.started": (">", "dim", "run started"),
+    "run.ended": ("<", "dim", "run ended"),
+    "budget.set": ("$", "dim", "budget set"),
+    "serve.started": (">", "dim", "serve started"),
+    "serve.stopped": ("<", "dim", "serve stopped"),
+    "config.loaded": (".", "dim", "configuration"),
+    "field.erased": (".", "dim", "field erased"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One entry for people. Every text is already neutral."""
+
+    index: int
+    time: str
+    mark: str
+    tone: Tone
+    word: str
+    agent: str
+    run: str
+    text: str
+
+
+def amount_text(unit: str, amount: int | None) -> str:
+    """An amount in its unit: `$4.00`, `$12.10/h`, `1,200 tokens`."""
+    if amount is None:
+        return "unknown"
+    match unit:
+        case Unit.USD_MICROS:
+            return usd_text(amount)
+        case Unit.USD_MICROS_PER_HOUR:
+            return f"{usd_text(amount)}/h"
+        case Unit.EGRESS_BYTES:
+            return bytes_text(amount)
+        case _:
+            return f"{amount:,} {neutral_name(unit).replace('_', ' ')}"
+
+
+def bytes_text(count: int) -> str:
+    """`1.5 MB`."""
+    size = float(count)
+    for name in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} {name}" if name == "B" else f"{size:.1f} {name}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def seconds_text(seconds: float) -> str:
+    """`2 h 5 min`, `12 min`, `40 s`; never negative."""
+    left = max(0, int(seconds))
+    if left >= 86_400:
+        return _two(left // 86_400, "d", left % 86_400 // 3600, "h")
+    if left >= 3600:
+        return _two(left // 3600, "h", left % 3600 // 60, "min")
+    return f"{left // 60} min" if left >= 120 else f"{left} s"
+
+
+def _two(more: int, unit: str, less: int, smaller: str) -> str:
+    return f"{more} {unit} {less} {smaller}" if less else f"{more} {unit}"
+
+
+def short_id(identifier: object) -> str:
+    """The end of an id: UUIDv7s of one minute share their beginning."""
+    return neutral_name(identifier)[-8:]
+
+
+def price_text(approval: Mapping[str, object]) -> str:
+    """What a held action costs, in one phrase."""
+    if approval["price_unknown"]:
+        ceiling = approval["ceiling_usd_micros"]
+        return f"cost unknown, at most {usd_text(ceiling)}" if isinstance(ceiling, int) else "cost unknown"
+    now, hourly, term = approval["usd_micros"], approval["usd_micros_per_hour"], approval["term_seconds"]
+    if isinstance(hourly, int) and hourly > 0:
+        reserved = f", {usd_text(now)} reserved" if isinstance(now, int) else ""
+        until = f" for {seconds_text(term)}" if isinstance(term, int) and reserved else ""
+        return f"{usd_text(hourly)} an hour until stopped{reserved}{until}"
+    if isinstance(now, int):
+        return usd_text(now)
+    return "no charge of its own"
+
+
+def time_left(expires_at: object, now: datetime) -> float:
+    """Seconds until an RFC 3339 moment; 0 where it is not one."""
+    try:
+        return (datetime.fromisoformat(str(expires_at)) - now).total_seconds()
+    except ValueError:
+        return 0.0
+
+
+def suggestion(*, agent: str, service: str, host: str, hosts: Sequence[str], services: Sequence[str]) -> str:
+    """The line for `comptroller.yaml` that would let an agent reach what it was denied; empty where none would."""
+    named = any(host == known or (known.startswith("*.") and host.endswith(known[1:])) for known in hosts)
+    if not agent or not host or named or service in services:
+        return ""
+    if service and service != "http":
+        return f"agents.{neutral_name(agent)}.services: [{neutral_name(', '.join([*services, service]))}]"
+    return f"agents.{neutral_name(agent)}.hosts: [{neutral_name(', '.join([*hosts, host]))}]"
+
+
+def entry_line(entry: Mapping[str, object]) -> Line:
+    """One entry of the log as a line for people. Total: an entry nobody foresaw is shown by its kind."""
+    kind = str(entry.get("kind") or "")
+    mark, tone, word = _TONES.get(kind, ("·", "dim", neutral_name(kind)))
+    index = entry.get("index")
+    return Line(
+        index=index if isinstance(index, int) else -1,
+        time=neutral_name(entry.get("at") or "")[:19].replace("T", " "),
+        mark=mark,
+        tone=tone,
+        word=word,
+        agent=neutral_name(entry.get("agent") or ""),
+        run=neutral_name(entry.get("run") or ""),
+        text=neutral(_text(kind, _map(entry.get("body")), _map(entry.get("beside"))), chars_max=SENTENCE_CHARS_MAX),
+    )
+
+
+def _map(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -> str:
+    what = str(beside.get("sentence") or body.get("operation") or "")
+    match kind:
+        case "action.allowed":
+            money = _amounts(_map(body.get("reserved")))
+            by = body.get("approved_by")
+            yes = f", approved by {', '.join(map(str, by))}" if isinstance(by, list) and by else ""
+            return f"{what}{f' ({money} reserved{yes})' if money else f' ({yes[2:]})' if yes else ''}"
+        case "action.held":
+            return f"{what} · {_reasons(body)} · approval {body.get('approval', '')}"
+        case "action.denied":
+            return f"{what} · {_reasons(body)}"
+        case "action.settled":
+            money = _amounts(_map(body.get("actual")))
+            more = f" · more than reserved: {body.get('exceeded')}" if body.get("exceeded") else ""
+            return f"{what} · status {body.get('status')}{f' · {money}' if money else ''}{more}"
+        case "action.suspense":
+            return f"{what} · {body.get('why', '')} · {_amounts(_map(body.get('reserved')))} stays held"
+        case "box.refused":
+            return _refused(body, beside)
+        case "budget.set":
+            limit = body.get("limit")
+            shown = amount_text(str(body.get("unit")), limit if isinstance(limit, int) else None)
+            window = "" if body.get("window") == "total" else f" per {body.get('window')}"
+            return f"{body.get('scope')} · {shown}{window} · by {body.get('by')}"
+        case "run.started":
+            again = " · resumed" if body.get("resumed") else ""
+            return f"{beside.get('purpose', '')} · owner {body.get('owner')}{again}"
+        case "run.ended":
+            code = body.get("exit_code")
+            ended = "without an exit code" if code is None else f"with exit code {code}"
+            why = f" · {body['reason']}" if body.get("reason") else ""
+            return f"{ended}{why}"
+        case _ if kind.startswith("approval."):
+            comment = f" · “{beside['comment']}”" if beside.get("comment") else ""
+            by_whom = f" · by {body['by']}" if body.get("by") else ""
+            self_made = " (self-approved)" if body.get("self_approved") else ""
+            return f"{body.get('operation', '')} {body.get('approval', '')}{by_whom}{self_made}{comment}".strip()
+        case _ if kind.startswith("brake."):
+            reason = beside.get("reason") or body.get("reason")
+            return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
+        case _:
+            return _rest({**body, **beside})
+
+
+def _refused(body: Mapping[str, object], beside: Mapping[str, object]) -> str:
+    """A refusal of the box: what it looked like and where it wanted to go, in the order people read."""
+    count = body.get("count")
+    more = f" · {count:,} times" if isinstance(count, int) and count > 1 else ""
+    detail = f" · {beside['detail']}" if beside.get("detail") else ""
+    return f"{body.get('look', '')} to {body.get('destination', '')}{detail}{more}"
+
+
+def _amounts(amounts: Mapping[str, object]) -> str:
+    """Money first; bare calls are not worth a word."""
+    parts = [
+        amount_text(unit, amount)
+        for unit, amount in sorted(amounts.items(), key=lambda item: item[0] != Unit.USD_MICROS)
+        if isinstance(amount, int) and amount and unit != Unit.CALLS
+    ]
+    return ", ".join(parts)
+
+
+def _reasons(body: Mapping[str, object]) -> str:
+    reasons = body.get("reasons")
+    texts = [str(_map(r).get("text", "")) for r in reasons] if isinstance(reasons, list) else []
+    return "; ".join(dict.fromkeys(t for t in texts if t)) or "no rule permits it"
+
+
+def _rest(values: Mapping[str, object]) -> str:
+    shown = [f"{k}={v}" for k, v in values.items() if isinstance(v, str | int) and v not in ("", False)]
+    return " ".join(shown)

@@ -1,0 +1,89 @@
+"""Entries and prices in plain words, whatever an entry holds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comptroller.core.audit import EntryKind
+from comptroller.server.words import amount_text, bytes_text, entry_line, price_text, seconds_text, suggestion
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+MEMBERS = st.sampled_from(["sentence", "reasons", "reserved", "actual", "approved_by", "by", "scope", "unit", "limit"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([*[k.value for k in EntryKind], "never.heard"]),
+    st.dictionaries(MEMBERS, JSON, max_size=5),
+    st.dictionaries(MEMBERS, JSON, max_size=5),
+)
+def test_every_entry_has_a_line(kind: str, body: dict[str, object], beside: dict[str, object]) -> None:
+    line = entry_line({"kind": kind, "index": 4, "body": body, "beside": beside, "at": "2026-01-01T00:00:00Z"})
+    assert line.text.isprintable()
+    assert line.time == "2026-01-01 00:00:00"
+
+
+def test_every_kind_has_a_word() -> None:
+    assert all(entry_line({"kind": kind.value}).word != kind.value for kind in EntryKind)
+
+
+def test_hostile_sentence_is_written_out() -> None:
+    line = entry_line({"kind": "action.denied", "body": {}, "beside": {"sentence": "a\x1b]0;pwn\x07\u202e"}})
+    assert "<U+001B>]0;pwn<U+0007><U+202E>" in line.text
+
+
+def _asked(**facts: object) -> dict[str, object]:
+    return {
+        "price_unknown": False,
+        "ceiling_usd_micros": None,
+        "usd_micros": None,
+        "usd_micros_per_hour": None,
+        "term_seconds": None,
+    } | facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"usd_micros": 400_010_000}, "$400.01"),
+        (
+            {"usd_micros": 175_000_000, "usd_micros_per_hour": 175_000_000, "term_seconds": 3600},
+            "$175.00 an hour until stopped, $175.00 reserved for 1 h",
+        ),
+        ({"price_unknown": True}, "cost unknown"),
+        ({"price_unknown": True, "ceiling_usd_micros": 5_000_000}, "cost unknown, at most $5.00"),
+        ({}, "no charge of its own"),
+    ],
+)
+def test_price(facts: dict[str, object], text: str) -> None:
+    assert price_text(_asked(**facts)) == text
+
+
+def test_amounts() -> None:
+    assert amount_text("usd_micros", 1_500_000) == "$1.50"
+    assert amount_text("usd_micros_per_hour", 2_000_000) == "$2.00/h"
+    assert amount_text("calls", 1200) == "1,200 calls"
+    assert amount_text("usd_micros", None) == "unknown"
+    assert bytes_text(999) == "999 B"
+    assert bytes_text(1_500_000) == "1.5 MB"
+    assert [seconds_text(s) for s in (-3, 40, 600, 7500, 90_000)] == ["0 s", "40 s", "10 min", "2 h 5 min", "1 d 1 h"]
+
+
+def test_suggestion_names_the_exact_line() -> None:
+    hosts = ["pypi.org", "*.example.org"]
+    assert (
+        suggestion(agent="research", service="http", host="api.example.com", hosts=hosts, services=[])
+        == "agents.research.hosts: [pypi.org, *.example.org, api.example.com]"
+    )
+    assert suggestion(agent="research", service="http", host="a.example.org", hosts=hosts, services=[]) == ""
+    assert (
+        suggestion(agent="r", service="aws:ec2", host="ec2.us-east-1.amazonaws.com", hosts=[], services=["aws:s3"])
+        == "agents.r.services: [aws:s3, aws:ec2]"
+    )
+    assert "\u202e" not in suggestion(agent="r", service="http", host="x\u202e.com", hosts=[], services=[])
