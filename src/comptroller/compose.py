@@ -28,9 +28,8 @@ from comptroller.core.approval import Approval
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
 from comptroller.core.budget import Budget, BudgetState, scopes_of
-from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign
+from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign, verify
 from comptroller.core.config import AgentConfig, Config
-from comptroller.core.config_text import parse_config_text
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
 from comptroller.decode.registry import CodecRegistry
 from comptroller.enforce.gateway import (
@@ -56,16 +55,17 @@ from comptroller.engine.sequencer import Sequencer
 from comptroller.engine.settle import Settler
 from comptroller.ports import Boundary, Clock, Ids, Store
 from comptroller.server.desk import Desk, SocketRole
+from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, Paths, load_config
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
 
 T = TypeVar("T")
 
-CONFIG_NAME = "comptroller.yaml"
-POLICIES_FOLDER = "policies"
-POLICY_RELOAD_SECONDS = 1.0
+RELOAD_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0
+RESTART_ONLY = ("organization", "services", "store", "upstreams", "private")
+"""Settings that are built into the running gateway."""
 EXPIRY_SECONDS = 1.0
 
 
@@ -96,98 +96,9 @@ class SystemIds:
 # ---------------------------------------------------------------- configuration
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
-    """Where one installation keeps its state, outside every workspace."""
-
-    folder: Path
-
-    @classmethod
-    def of(cls, config_path: Path) -> Paths:
-        """`$XDG_STATE_HOME/comptroller/<16 hex of SHA-256 of the configuration's folder>`."""
-        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        name = hashlib.sha256(os.fsencode(config_path.parent.resolve())).hexdigest()[:16]
-        return cls(base / "comptroller" / name)
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one `serve`."""
-        return self.folder / "lock"
-
-    @property
-    def log_key(self) -> Path:
-        """Ed25519 private key that signs checkpoints."""
-        return self.folder / "log.key"
-
-    @property
-    def log_public(self) -> Path:
-        """The verifier key (C2SP vkey text)."""
-        return self.folder / "log.pub"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The newest signed checkpoint."""
-        return self.folder / "checkpoint"
-
-    @property
-    def ca_key(self) -> Path:
-        """Private key of the boxes' certificate authority."""
-        return self.folder / "ca.key"
-
-    @property
-    def ca_pem(self) -> Path:
-        """Certificate that boxes trust."""
-        return self.folder / "ca.pem"
-
-    @property
-    def store(self) -> Path:
-        """The SQLite store."""
-        return self.folder / "store.sqlite"
-
-    @property
-    def control_socket(self) -> Path:
-        """HTTP and JSON for the command line."""
-        return self.folder / "control.sock"
-
-    @property
-    def attach_socket(self) -> Path:
-        """Where `run` hands over a box's listening sockets."""
-        return self.folder / "attach.sock"
-
-    @property
-    def serve_log(self) -> Path:
-        """What a detached `serve` prints."""
-        return self.folder / "serve.log"
-
-    @property
-    def applied_budgets(self) -> Path:
-        """Hash of the budgets last taken over from the configuration."""
-        return self.folder / "budgets.applied"
-
-
-def find_config(start: Path | None = None) -> Path:
-    """The `comptroller.yaml` in `start` or the nearest folder above. Raises `ConfigError`."""
-    folder = (start or Path.cwd()).resolve()
-    if folder.is_file():
-        return folder
-    for candidate in (folder, *folder.parents):
-        if (candidate / CONFIG_NAME).is_file():
-            return candidate / CONFIG_NAME
-    raise ConfigError(f"no {CONFIG_NAME} in `{folder}` or above it", hint="comptroller init writes one")
-
-
-def load_config(path: Path) -> Config:
-    """Read and check `comptroller.yaml`. Raises `ConfigError` naming file and line of every mistake."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read `{path}`: {error.strerror}", hint="comptroller init writes one") from error
-    return parse_config_text(raw, origin=str(path))
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConfigRunBook:
-    """Scope paths, owners and purposes as configured."""
+    """Scope paths, owners and purposes as configured; `config` is replaced when the file changed."""
 
     config: Config
 
@@ -203,6 +114,12 @@ class ConfigRunBook:
     def purpose_of(self, agent: str) -> str:
         """The stated purpose."""
         return self._known(agent).purpose
+
+    def scopes(self) -> frozenset[str]:
+        """The organization, every team and every agent, as scope paths."""
+        paths = [self.config.path_of(agent) for agent in self.config.agents]
+        teams = [f"{self.config.organization}/{team}" for team in self.config.teams]
+        return frozenset((self.config.organization, *teams, *paths))
 
     def _known(self, agent: str) -> AgentConfig:
         known = self.config.agents.get(agent)
@@ -290,6 +207,7 @@ class Engine:
     """The engine over one store: everything that judges, records, asks and stops."""
 
     store: Store
+    runbook: ConfigRunBook
     hub: Hub
     recorder: Recorder
     gatekeeper: Gatekeeper
@@ -317,6 +235,7 @@ def build_engine(
     settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook)
     return Engine(
         store=store,
+        runbook=runbook,
         hub=hub,
         recorder=Recorder(store=store, clock=clock, scribe=scribe, hub=hub),
         gatekeeper=Gatekeeper(
@@ -330,7 +249,7 @@ def build_engine(
         ),
         settler=settler,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
-        brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub),
+        brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
     )
@@ -383,16 +302,12 @@ class Installation:
         self._lock = lock
         self._signed_size = -1
         self._tasks: list[asyncio.Task[None]] = []
-        self._policy_stamp = _policy_stamp(config_path)
-
-    @property
-    def desk(self) -> Desk:
-        """What the server needs."""
-        return Desk(
-            config=self.config,
-            config_path=str(self.config_path),
+        self._stamp = _stamp(config_path)
+        self.desk = Desk(
+            config=config,
+            config_path=str(config_path),
             owner_uid=os.getuid(),
-            store=self.store,
+            store=store,
             approvals=self.engine.approvals,
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
@@ -400,7 +315,7 @@ class Installation:
             recorder=self.engine.recorder,
             hub=self.engine.hub,
             clock=self.clock,
-            door=GatewayDoor(self.config, self.gateway),
+            door=GatewayDoor(self.engine.runbook, self.gateway),
         )
 
     async def begin(self) -> int:
@@ -408,6 +323,7 @@ class Installation:
 
         Returns how many actions of an earlier `serve` went to suspense.
         """
+        await self._check_log()
         await asyncio.to_thread(price.warm)
         suspended = await self.engine.settler.recover()
         ended = await self.engine.runs.recover()
@@ -424,6 +340,7 @@ class Installation:
             },
         )
         await self._apply_budgets()
+        await self.sign_checkpoint()
         for work in (self._expire, self._sign, self._reload):
             self._tasks.append(asyncio.create_task(work()))
         return suspended
@@ -452,19 +369,49 @@ class Installation:
         await asyncio.to_thread(write_private, self.paths.checkpoint, note)
         self._signed_size = size
 
-    async def reload_policies(self) -> bool:
-        """Take over changed policies; True where they changed. Wrong ones are refused and the old ones stay."""
-        stamp = _policy_stamp(self.config_path)
-        if stamp == self._policy_stamp:
+    async def reload(self) -> bool:
+        """Take over a changed configuration or changed policies; True where they changed anything.
+
+        Wrong files raise `ConfigError` and the old ones stay in force; so do the settings of `RESTART_ONLY`.
+        """
+        stamp = _stamp(self.config_path)
+        if stamp == self._stamp:
             return False
-        self._policy_stamp = stamp
-        boundary = load_boundary(self.config, self.config_path)
-        if boundary.policy_hash == self.boundary.policy_hash:
+        self._stamp = stamp
+        read = load_config(self.config_path)
+        kept = [name for name in RESTART_ONLY if getattr(read, name) != getattr(self.config, name)]
+        config = read.model_copy(update={name: getattr(self.config, name) for name in kept})
+        boundary = load_boundary(config, self.config_path)
+        if kept:
+            _say(f"{CONFIG_NAME}: {', '.join(kept)} will change when `serve` is started anew")
+        if config == self.config and boundary.policy_hash == self.boundary.policy_hash:
             return False
-        body = {"policies": boundary.policy_hash, "was": self.boundary.policy_hash}
-        await self.engine.recorder.record(EntryKind.CONFIG_LOADED, body=body)
+        await self.engine.recorder.record(
+            EntryKind.CONFIG_LOADED,
+            body={
+                "config": _sha256(self.config_path),
+                "policies": boundary.policy_hash,
+                "policies_before": self.boundary.policy_hash,
+            },
+        )
+        self.config = self.desk.config = self.engine.runbook.config = config
+        self.gateway.credentials.configure(config.credentials, config.agents)
         self.boundary = boundary
+        await self._apply_budgets()
         return True
+
+    async def _check_log(self) -> None:
+        """The log must continue what was last signed. Raises `StoreError` for one that was rolled back or changed."""
+        try:
+            note = await asyncio.to_thread(self.paths.checkpoint.read_bytes)
+        except FileNotFoundError:
+            return
+        signed = verify(note, parse_verifier_key(self.paths.log_public.read_text("utf-8")))
+        if await self.store.size() < signed.size or await self.store.root(signed.size) != signed.root:
+            raise StoreError(
+                f"the log in `{self.paths.store}` is not the one that was signed last ({signed.size} entries)",
+                hint="was an older copy restored? comptroller audit verify shows where it differs; nothing was changed",
+            )
 
     async def _apply_budgets(self) -> None:
         rows = [Budget(scope=s, unit=u, window=w, limit=n) for s, u, w, n in (b.row() for b in self.config.budgets)]
@@ -482,29 +429,29 @@ class Installation:
 
     async def _sign(self) -> None:
         while True:
-            await self._tolerating(self.sign_checkpoint())
             await asyncio.sleep(CHECKPOINT_SECONDS)
+            await self._tolerating(self.sign_checkpoint())
 
     async def _reload(self) -> None:
         while True:
-            await asyncio.sleep(POLICY_RELOAD_SECONDS)
-            if await self._tolerating(self.reload_policies()):
-                print("comptroller: policies reloaded", file=sys.stderr, flush=True)
+            await asyncio.sleep(RELOAD_SECONDS)
+            if await self._tolerating(self.reload()):
+                _say("configuration and policies reloaded")
 
     async def _tolerating(self, work: Awaitable[T]) -> T | None:
         """Background work that fails says so and is tried again; what it guards stays as strict as it was."""
         try:
             return await work
         except (ComptrollerError, OSError) as error:
-            print(f"comptroller: {error}", file=sys.stderr, flush=True)
+            _say(str(error))
             return None
 
 
 class GatewayDoor:
     """The gateway as the server sees it."""
 
-    def __init__(self, config: Config, gateway: Gateway) -> None:
-        self._config = config
+    def __init__(self, runbook: ConfigRunBook, gateway: Gateway) -> None:
+        self._runbook = runbook
         self._gateway = gateway
 
     @property
@@ -518,7 +465,7 @@ class GatewayDoor:
 
     def hosts(self, agent: str) -> Sequence[str]:
         """Host names the agent may know about."""
-        return self._config.agents[agent].hosts
+        return self._runbook.config.agents[agent].hosts
 
     async def attach(
         self, run: Run, *, hold_seconds: float, sockets: Sequence[tuple[SocketRole, socket.socket]]
@@ -598,22 +545,31 @@ def _exclusive(paths: Paths) -> TextIO:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        lock.seek(0)
+        holder = lock.read(20).strip()
         lock.close()
         raise UsageError(
             f"another `comptroller serve` is running for this configuration (`{paths.folder}`)",
-            hint="use it, or end it first: comptroller status",
+            hint=f"use it, or end it first: kill {holder}" if holder.isdigit() else "use it, or end it first",
         ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
     return lock
 
 
-def _policy_stamp(config_path: Path) -> tuple[tuple[str, int, int], ...]:
-    folder = config_path.parent / POLICIES_FOLDER
+def _stamp(config_path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes when the configuration or a policy file does."""
     found = []
-    for file in sorted(folder.glob("*.cedar")):
+    for file in (config_path, *sorted((config_path.parent / POLICIES_FOLDER).glob("*.cedar"))):
         with contextlib.suppress(OSError):
             status = file.stat()
             found.append((file.name, status.st_mtime_ns, status.st_size))
     return tuple(found)
+
+
+def _say(text: str) -> None:
+    print(f"comptroller: {text}", file=sys.stderr, flush=True)
 
 
 def _sha256(path: Path) -> str:

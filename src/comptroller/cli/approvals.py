@@ -11,8 +11,8 @@ import click
 
 from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
 from comptroller.cli.show import approval_row, approval_text
-from comptroller.compose import Paths
 from comptroller.server.neutral import neutral
+from comptroller.server.place import Paths
 
 
 @click.group()

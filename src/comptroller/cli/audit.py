@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
-from comptroller.compose import Paths, find_config, open_log
+from comptroller.compose import open_log
 from comptroller.core import checkpoint as notes
 from comptroller.core.audit import Entry
 from comptroller.core.checkpoint import Checkpoint, VerifierKey
 from comptroller.core.errors import MissingError, RefusedError, UsageError, VerificationError
 from comptroller.core.verification import LINE_BYTES_MAX, VerificationReport, export_lines, verify_export, verify_log
+from comptroller.server.place import Paths, find_config
 
 ENTRIES_SHOWN_DEFAULT = 20
 SUMMARY_CHARACTERS_MAX = 160

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import click
 import httpx
 
-from comptroller.compose import Paths, find_config
 from comptroller.core.errors import (
     ComptrollerError,
     ConflictError,
@@ -20,6 +19,7 @@ from comptroller.core.errors import (
     StoreError,
     UsageError,
 )
+from comptroller.server.place import Paths, find_config
 
 TIMEOUT_SECONDS = 60.0
 F = TypeVar("F", bound=Callable[..., Any])

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from comptroller.compose import CONFIG_NAME, POLICIES_FOLDER, Paths, load_config, make_keys, starter_policies
+from comptroller.compose import make_keys, starter_policies
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.server.identity import os_user, person_name
+from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, Paths, load_config
 
 STARTER_NAME = "starter.cedar"
 MODEL_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}

@@ -15,10 +15,11 @@ from comptroller import price
 from comptroller.boundary import CedarBoundary, Explanation, PolicyError, Problem, explain
 from comptroller.boundary.problem import nearest
 from comptroller.cli.client import config_option, config_path, json_option, print_json
-from comptroller.compose import find_config, load_boundary, load_config
+from comptroller.compose import load_boundary
 from comptroller.core.action import DEPTH_MAX, Action, ActionClass, Payment
 from comptroller.core.errors import UsageError
 from comptroller.server.neutral import neutral, neutral_name
+from comptroller.server.place import find_config, load_config
 
 ACTION_BYTES_MAX = 1 << 20
 PREVIEW_RUN = "preview"

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from comptroller.cli.detach_unsafe import start_serve
-from comptroller.compose import Paths
 from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.server.neutral import neutral
+from comptroller.server.place import Paths
 
 READY_SECONDS_MAX = 30.0
 AFTER_EXIT_SECONDS_MAX = 2.0

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-import rfc8785
+from comptroller.core.jcs import NotJson, jcs
 
 DIGEST_PREFIX = "a1:"
 DIGEST_DOMAIN = b"comptroller/action/1\n"
@@ -157,8 +157,8 @@ def canonical(value: Value, depth: int = 0) -> object:
 def canonical_bytes(value: Value) -> bytes:
     """RFC 8785 JCS bytes of a value, in its canonical form."""
     try:
-        return rfc8785.dumps(canonical(value))  # type: ignore[arg-type]
-    except rfc8785.CanonicalizationError as error:
+        return jcs(canonical(value))
+    except NotJson as error:
         raise Uncanonical(str(error)) from error
 
 

@@ -3,6 +3,7 @@
 ComptrollerError
 ├── UsageError            the caller asked for something that cannot be (exit 2)
 │   ├── ConfigError       `comptroller.yaml`, policies or credentials are wrong
+│   │   └── PolicyError   (boundary) every mistake in the Cedar files, with file and line
 │   └── MissingError      the machine lacks something; the hint is the command that helps
 ├── RefusedError          a check failed or the state forbids it (exit 1)
 │   ├── ConflictError     an answer or a grant came too late or does not fit; carries its `kind`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from comptroller.core.approval import ApprovalState, GrantState
@@ -22,7 +23,11 @@ KINDS = {
 class Brakes:
     """Acts on scope paths; a run is named by its id or its path."""
 
-    def __init__(self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub) -> None:
+    def __init__(
+        self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub, scopes: Callable[[], Iterable[str]]
+    ) -> None:
+        """`scopes` lists the configured scope paths: an agent can be frozen before its first run."""
+        self._scopes = scopes
         self._store = store
         self._clock = clock
         self._scribe = scribe
@@ -54,6 +59,7 @@ class Brakes:
             if scope in (run.id, run.path):
                 return run.path
         known = {state.budget.scope for state in await self._store.budgets(self._clock.now())}
+        known |= set(self._scopes())
         known |= {"/".join(run.path.split("/")[:depth]) for run in runs for depth in (1, 2, 3)}
         if scope in known:
             return scope

@@ -29,7 +29,10 @@ class Hub:
     def publish(self, kind: str, summary: Mapping[str, object]) -> None:
         """Tell every listener; wake whoever waits for the approval named in `summary`."""
         for listener in tuple(self._listeners):
-            listener(kind, summary)
+            try:
+                listener(kind, summary)
+            except Exception:  # noqa: BLE001 - what is durable stands, whatever a listener makes of it
+                self._listeners.remove(listener)
         approval = summary.get("approval")
         if isinstance(approval, str) and kind.startswith("approval."):
             self.wake(approval)

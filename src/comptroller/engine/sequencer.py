@@ -290,6 +290,7 @@ class Sequencer:
                 "operation": action.operation,
                 "service": action.service,
                 "host": action.host,
+                "account": action.account,
                 "classes": sorted(action.classes),
                 "sentence": proposal.sentence,
                 "verdict": decision.verdict.kind.value,

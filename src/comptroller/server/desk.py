@@ -51,9 +51,12 @@ class Door(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Desk:
-    """One installation, as the server sees it. `owner_uid` is the operating-system user it belongs to."""
+    """One installation, as the server sees it. `owner_uid` is the operating-system user it belongs to.
+
+    `config` is replaced when the file changed while the server runs; nothing else is.
+    """
 
     config: Config
     config_path: str

@@ -1,0 +1,46 @@
+# One command each; every target sets up what it needs. PYTHON=python3.12 picks the interpreter.
+.POSIX:
+.PHONY: help setup system demo test check bench nightly lock
+RUN = .venv/bin/python
+BENCHES = decide gateway
+
+help:
+	@echo "make demo     replay two real incidents against Comptroller (sets up .venv first)"
+	@echo "make test     set up all that is needed and run every test"
+	@echo "make check    format, lint, types, layers, docstrings"
+	@echo "make bench    every benchmark, quickly, each beside its peer"
+	@echo "make nightly  long fuzz and storm profiles"
+	@echo "make setup    only the development environment"
+	@echo "make lock     resolve the lock files in requirements/ anew"
+
+setup:
+	@sh requirements/install.sh dev
+
+system:
+	@sh requirements/install.sh system
+
+demo:
+	@sh requirements/install.sh demo
+	@$(RUN) -P -m comptroller demo $(DEMO)
+
+test: system setup
+	$(RUN) -m pytest $(TESTS)
+
+check: setup
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(RUN) -m interrogate -q src
+
+bench: setup
+	@set -e; for name in $(BENCHES); do echo "bench.$$name"; $(RUN) -m "bench.$$name" --quick; done
+
+nightly: system setup
+	@seed=$${SEED:-$$(date +%Y%m%d)}; start=$$(date +%s); \
+	echo "seed $$seed (SEED=$$seed make nightly repeats it)"; \
+	$(RUN) -m pytest --hypothesis-profile=nightly --hypothesis-seed="$$seed" -m nightly --timeout=3600 $(TESTS) && \
+	echo "seed $$seed, $$(($$(date +%s) - start)) seconds"
+
+lock: setup
+	@sh requirements/lock.sh

@@ -1,0 +1,117 @@
+#!/bin/sh
+# Sets up .venv from a hashed lock file: `install.sh demo|dev`. `install.sh system` adds the system packages the tests
+# use. Does nothing, quickly, when there is nothing to do. Ends with exit 2 and the one command that helps.
+set -eu
+
+cd "$(dirname "$0")/.."
+what=${1:?usage: install.sh system|demo|dev}
+venv=.venv
+
+say() { printf '%s\n' "$*" >&2; }
+
+# give_up MESSAGE HINT: exit 2, with the next step on a line of its own.
+give_up() {
+    say "comptroller: $1"
+    say "  $2"
+    exit 2
+}
+
+# as_root COMMAND: the command as this user has to type it.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then printf '%s' "$1"; else printf 'sudo %s' "$1"; fi
+}
+
+find_python() {
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+may_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }
+
+apt_install() {
+    say "installing system packages: $*"
+    apt-get update -qq >&2 || say "apt-get update failed; trying with the lists at hand"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 ||
+        give_up "the system packages could not be installed (is the network there?)" "apt-get install $*"
+}
+
+# absent PROGRAM:PACKAGE...: the packages of the programs that are not there.
+absent() {
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || printf ' %s' "${pair##*:}"
+    done
+}
+
+# What the tests call; wheels bring the rest. Without Node.js its test is skipped, which fails only in CI.
+system() {
+    missing=$(absent git:git ssh:openssh-client curl:curl runuser:util-linux)
+    if may_install; then missing="$missing$(absent node:nodejs)"; fi
+    python=$(find_python) || missing="$missing python3"
+    if [ -n "${python:-}" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        missing="$missing $(venv_package "$python")"
+    fi
+    [ -z "$missing" ] && return 0
+    # shellcheck disable=SC2086
+    if may_install; then apt_install $missing; return 0; fi
+    give_up "the tests need these programs:$missing" "$(as_root "apt-get install -y$missing")"
+}
+
+venv_package() { "$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'; }
+
+# What an environment is made from: place, interpreter, lock and project file.
+stamp_of() {
+    {
+        pwd -P
+        "$python" -c 'import sys; print(sys.version, sys.prefix)'
+        cat "requirements/$1.txt" pyproject.toml
+    } | cksum
+}
+
+# False where .venv is missing, was moved (its scripts name their place) or belongs to another interpreter.
+same_python() {
+    [ ! -f "$venv/.place" ] || [ "$(cat "$venv/.place")" = "$(pwd -P)" ] || return 1
+    "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version != sys.argv[1])' \
+        "$("$python" -c 'import sys; print(sys.version)')" 2>/dev/null
+}
+
+setup() {
+    python=$(find_python) ||
+        give_up "Python 3.11 or newer is needed${PYTHON:+, and \`$PYTHON\` is not it}" \
+            "$(as_root 'apt-get install -y python3')"
+    if [ -f "$venv/.made-$what" ] && [ "$(cat "$venv/.made-$what")" = "$(stamp_of "$what")" ]; then return 0; fi
+    [ -w . ] || give_up "$(id -un) may not write to this folder: $(pwd)" "clone the repository as $(id -un)"
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        give_up "$python cannot make virtual environments" "$(as_root "apt-get install -y $(venv_package "$python")")"
+    if ! same_python; then
+        say "making $venv with $python"
+        rm -rf "$venv"
+        "$python" -m venv "$venv"
+        pwd -P >"$venv/.place"
+    fi
+    rm -f "$venv"/.made-*
+    say "installing what requirements/$what.txt lists, hashes checked (the first time takes a minute or two)"
+    run_pip install --require-hashes --only-binary :all: -r "requirements/$what.txt"
+    run_pip install --no-deps --no-build-isolation --no-index -e .
+    stamp_of "$what" >"$venv/.made-$what"
+    # The demo's lock is part of the tests': an environment made for the tests serves the demo as well.
+    if [ "$what" = dev ]; then stamp_of demo >"$venv/.made-demo"; fi
+}
+
+run_pip() {
+    if ! PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip --quiet "$@" >&2; then
+        give_up "the packages could not be installed; pip's reason is above" \
+            "make setup    (again, once the network or the proxy answers: what was downloaded is kept)"
+    fi
+}
+
+case $what in
+system) system ;;
+demo | dev) setup ;;
+*) give_up "unknown set-up \`$what\`" "sh requirements/install.sh system|demo|dev" ;;
+esac

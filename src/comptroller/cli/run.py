@@ -1,0 +1,317 @@
+"""`comptroller run`: an agent in its box, served from its first byte to its last, and a summary at the end.
+
+Standard output, input and the terminal are the agent's. Our own words go to standard error, behind `comptroller: `.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from comptroller.cli.client import config_option, config_path
+from comptroller.cli.reach import NotStartedError, reach
+from comptroller.core.config import Config
+from comptroller.core.errors import ConfigError, UsageError
+from comptroller.enforce.sandbox import Box, BoxSpec, check_workspace
+from comptroller.server.channel import Channel, ChannelError
+from comptroller.server.neutral import neutral
+from comptroller.server.place import Paths, load_config
+
+EXIT_LOST = 125
+SUMMARY_SECONDS_MAX = 20.0
+IMPATIENCE_SECONDS = 2.0
+"""A second Ctrl-C within this time ends the box at once."""
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.option("--agent", help="Which agent of comptroller.yaml; not needed where there is one, or one for this folder.")
+@click.option("--resume", metavar="RUN", help="Go on as RUN: its identity, budget and unused approvals.")
+@click.option("--on-hold", type=click.Choice(["wait", "fail"]), help="What a held call does; `fail` where CI is set.")
+@click.option(
+    "--workspace", type=click.Path(path_type=Path), help="The only folder it may write; else the agent's own."
+)
+@click.option("--purpose", help="What this run is for; else the agent's stated purpose.")
+@click.option("--json-summary", type=click.Path(path_type=Path), help="Write the summary at the end to this file.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
+@config_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    agent: str | None,
+    resume: str | None,
+    on_hold: str | None,
+    workspace: Path | None,
+    purpose: str | None,
+    json_summary: Path | None,
+    command: tuple[str, ...],
+    config: Path | None,
+) -> None:
+    """Run COMMAND as an agent in its box: comptroller run -- python agent.py.
+
+    Ends with the command's exit code (128+N on a signal); 124 ended by brake or limit, 125 could not start or lost its
+    wall, 126 and 127 the command cannot be run or is not there.
+    """
+    if config is not None and not config.exists():
+        raise ConfigError(f"there is no `{config}`", hint="comptroller init writes a comptroller.yaml")
+    path = config_path(config).resolve()
+    settings = load_config(path)
+    name = agent or choose_agent(settings, path.parent, Path.cwd())
+    if name not in settings.agents:
+        known = ", ".join(sorted(settings.agents)) or "none"
+        raise UsageError(f"there is no agent `{name}`", hint=f"agents in {path}: {known}")
+    private = private_paths(settings, path)
+    place = check_workspace(workspace or path.parent / settings.agents[name].workspace, private=private)
+    start = {
+        "op": "start",
+        "agent": name,
+        "argv": list(command),
+        "workspace": str(place),
+        "resume": resume,
+        "on_hold": on_hold or ("fail" if os.environ.get("CI") else "wait"),
+        "purpose": purpose,
+    }
+    template = BoxSpec(
+        argv=command,
+        workspace=place,
+        directory=Path.cwd(),
+        authority_pem="",
+        config=path,
+        inherited=dict(os.environ),
+        private=private,
+        limits=settings.agents[name].limits,
+    )
+    session = Session(reach(path), start, template)
+    code = asyncio.run(session.live())
+    if json_summary is not None:
+        document = {"exit_code": code, **session.summary}
+        json_summary.write_text(json.dumps(document, indent=2, ensure_ascii=True) + "\n", "utf-8")
+    ctx.exit(code)
+
+
+def choose_agent(settings: Config, folder: Path, here: Path) -> str:
+    """The agent that is meant where none is named: the only one, or the one whose workspace we stand in."""
+    if len(settings.agents) == 1:
+        return next(iter(settings.agents))
+    standing = [
+        (len(place.parts), name)
+        for name, agent in settings.agents.items()
+        if here.resolve().is_relative_to(place := (folder / agent.workspace).resolve())
+    ]
+    deepest = [name for depth, name in standing if depth == max(standing)[0]]
+    if len(deepest) == 1:
+        return deepest[0]
+    known = ", ".join(sorted(settings.agents)) or "none"
+    raise UsageError("which agent is this?", hint=f"comptroller run --agent NAME -- …   (one of: {known})")
+
+
+def private_paths(settings: Config, path: Path) -> tuple[Path, ...]:
+    """What no box may see: the state of every installation of this person, and files that hold real credentials."""
+    files = [each.path for each in settings.credentials.values() if each.source == "file" and each.path]
+    return (Paths.of(path).folder.parent, *((path.parent / Path(name).expanduser()).resolve() for name in files))
+
+
+class Session:
+    """One run: the connection to the server and the box, each the other's condition."""
+
+    def __init__(self, connection: socket.socket, start: Mapping[str, object], template: BoxSpec) -> None:
+        self.summary: Mapping[str, object] = {}
+        self._connection = connection
+        self._start = start
+        self._template = template
+        self._box: Box | None = None
+        self._ended: int | None = None
+        self._finished: asyncio.Future[None]
+        self._interrupted = -IMPATIENCE_SECONDS
+        self._asked_to_end = False
+
+    async def live(self) -> int:
+        """From the start message to the summary; the exit code of `run`."""
+        self._finished = asyncio.get_running_loop().create_future()
+        channel = Channel(self._connection)
+        try:
+            await channel.send(self._start)
+            started = await self._expect(channel, "started")
+            with self._launch(started) as self._box:
+                self._hand_over(self._box)
+                await self._expect(channel, "attached")
+                return await self._serve(channel, self._box)
+        except (ChannelError, OSError) as error:
+            raise NotStartedError(
+                f"the server broke off: {error}", hint="see why: comptroller serve in the foreground"
+            ) from error
+        finally:
+            channel.close()
+
+    def _launch(self, started: Mapping[str, object]) -> Box:
+        environment = started.get("environment")
+        given = {str(name): str(value) for name, value in environment.items()} if isinstance(environment, dict) else {}
+        template = self._template
+        return Box.launch(
+            BoxSpec(
+                argv=template.argv,
+                workspace=template.workspace,
+                directory=template.directory,
+                authority_pem=str(started.get("ca_pem", "")),
+                config=template.config,
+                environment={**given, "COMPTROLLER_RUN": str(started.get("run", ""))},
+                inherited=template.inherited,
+                private=template.private,
+                limits=template.limits,
+            )
+        )
+
+    def _hand_over(self, box: Box) -> None:
+        message = {"op": "attach", "sockets": [{"role": item.role} for item in box.sockets]}
+        line = json.dumps(message).encode() + b"\n"
+        sent = socket.send_fds(self._connection, [line], [item.socket.fileno() for item in box.sockets])
+        if sent != len(line):
+            raise NotStartedError("the box's sockets could not be handed to the server")
+
+    async def _serve(self, channel: Channel, box: Box) -> int:
+        """Release the command; then whichever comes first: its end, the server's word, or the server's end."""
+        self._listen_to_signals()
+        box.release()
+        waiting = asyncio.create_task(asyncio.to_thread(box.wait))
+        reading = asyncio.create_task(self._read(channel, box))
+        try:
+            code = await waiting
+        finally:
+            self._deaf()
+        if self._ended == EXIT_LOST:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            return EXIT_LOST
+        code = code if self._ended is None else self._ended
+        box.close()
+        try:
+            async with asyncio.timeout(SUMMARY_SECONDS_MAX):
+                await channel.send({"op": "exited", "code": code})
+                await self._finished
+        except (TimeoutError, OSError):
+            say("the server sent no summary")
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        return code
+
+    async def _read(self, channel: Channel, box: Box) -> None:
+        """Everything the server says while the box lives. Its silence for good is the end of the box."""
+        try:
+            while True:
+                received = await channel.receive()
+                if received is None:
+                    break
+                message, descriptors = received
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                if message["op"] == "summary":
+                    data = message.get("data")
+                    self.summary = data if isinstance(data, dict) else {}
+                    say(str(message.get("text", "")))
+                    self._finish()
+                    return
+                self._heard(message, box)
+        except (ChannelError, OSError):
+            pass
+        if self._ended is None:
+            self._ended = EXIT_LOST
+            box.kill()
+            say("the server is gone, and with it the wall: the box was ended")
+        self._finish()
+
+    def _heard(self, message: Mapping[str, object], box: Box) -> None:
+        if message["op"] == "notice":
+            say(str(message.get("text", "")))
+        elif message["op"] == "end" and self._ended is None:
+            code = message.get("code")
+            self._ended = code if isinstance(code, int) and 0 < code < 256 else 124
+            box.kill()
+            say(f"ended: {message.get('reason', '')}")
+
+    async def _expect(self, channel: Channel, wanted: str) -> Mapping[str, object]:
+        while True:
+            received = await channel.receive()
+            if received is None:
+                raise NotStartedError("the server ended before the box was ready", hint="comptroller serve")
+            message, descriptors = received
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if message["op"] == wanted:
+                return message
+            if message["op"] == "notice":
+                say(str(message.get("text", "")))
+            elif message["op"] == "error":
+                failure = UsageError if message.get("exit_code") == UsageError.exit_code else NotStartedError
+                raise failure(str(message.get("message", "")), hint=str(message.get("hint", "")))
+            else:
+                raise NotStartedError(f"the server said `{message['op']}` where `{wanted}` was due")
+
+    def _finish(self) -> None:
+        if not self._finished.done():
+            self._finished.set_result(None)
+
+    # ------------------------------------------------------------ signals
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
+        loop.add_signal_handler(signal.SIGTERM, self._on_end)
+        loop.add_signal_handler(signal.SIGHUP, self._on_end)
+        loop.add_signal_handler(signal.SIGQUIT, lambda: None)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+
+    def _deaf(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            loop.remove_signal_handler(number)
+
+    def _on_interrupt(self) -> None:
+        """The terminal has sent Ctrl-C to the command too; twice in a moment means now."""
+        moment = time.monotonic()
+        if self._box is None:
+            return
+        if moment - self._interrupted < IMPATIENCE_SECONDS:
+            self._box.kill()
+        elif not in_foreground():
+            self._box.signal(signal.SIGINT)
+        self._interrupted = moment
+
+    def _on_end(self) -> None:
+        """Once: the command may end in peace. Twice: now."""
+        if self._box is None:
+            return
+        if self._asked_to_end:
+            self._box.kill()
+        else:
+            self._box.terminate()
+        self._asked_to_end = True
+
+
+def in_foreground() -> bool:
+    """True where our process group, which the command shares, is the terminal's foreground."""
+    try:
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def say(text: str) -> None:
+    """Our words on standard error, each line marked; a raw terminal gets its carriage returns."""
+    end = "\r\n" if sys.stderr.isatty() else "\n"
+    for line in text.splitlines():
+        sys.stderr.write(f"comptroller: {neutral(line)}{end}")
+    sys.stderr.flush()

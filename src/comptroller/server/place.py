@@ -1,0 +1,104 @@
+"""Where an installation lies on this machine: its configuration file, its state folder, its sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from comptroller.core.config import Config
+from comptroller.core.config_text import parse_config_text
+from comptroller.core.errors import ConfigError
+
+CONFIG_NAME = "comptroller.yaml"
+POLICIES_FOLDER = "policies"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where one installation keeps its state, outside every workspace."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, config_path: Path) -> Paths:
+        """`$XDG_STATE_HOME/comptroller/<16 hex of SHA-256 of the configuration's folder>`."""
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        name = hashlib.sha256(os.fsencode(config_path.parent.resolve())).hexdigest()[:16]
+        return cls(base / "comptroller" / name)
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one `serve`."""
+        return self.folder / "lock"
+
+    @property
+    def log_key(self) -> Path:
+        """Ed25519 private key that signs checkpoints."""
+        return self.folder / "log.key"
+
+    @property
+    def log_public(self) -> Path:
+        """The verifier key (C2SP vkey text)."""
+        return self.folder / "log.pub"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest signed checkpoint."""
+        return self.folder / "checkpoint"
+
+    @property
+    def ca_key(self) -> Path:
+        """Private key of the boxes' certificate authority."""
+        return self.folder / "ca.key"
+
+    @property
+    def ca_pem(self) -> Path:
+        """Certificate that boxes trust."""
+        return self.folder / "ca.pem"
+
+    @property
+    def store(self) -> Path:
+        """The SQLite store."""
+        return self.folder / "store.sqlite"
+
+    @property
+    def control_socket(self) -> Path:
+        """HTTP and JSON for the command line."""
+        return self.folder / "control.sock"
+
+    @property
+    def attach_socket(self) -> Path:
+        """Where `run` hands over a box's listening sockets."""
+        return self.folder / "attach.sock"
+
+    @property
+    def serve_log(self) -> Path:
+        """What a detached `serve` prints."""
+        return self.folder / "serve.log"
+
+    @property
+    def applied_budgets(self) -> Path:
+        """Hash of the budgets last taken over from the configuration."""
+        return self.folder / "budgets.applied"
+
+
+def find_config(start: Path | None = None) -> Path:
+    """The `comptroller.yaml` in `start` or the nearest folder above. Raises `ConfigError`."""
+    folder = (start or Path.cwd()).resolve()
+    if folder.is_file():
+        return folder
+    for candidate in (folder, *folder.parents):
+        if (candidate / CONFIG_NAME).is_file():
+            return candidate / CONFIG_NAME
+    raise ConfigError(f"no {CONFIG_NAME} in `{folder}` or above it", hint="comptroller init writes one")
+
+
+def load_config(path: Path) -> Config:
+    """Read and check `comptroller.yaml`. Raises `ConfigError` naming file and line of every mistake."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read `{path}`: {error.strerror}", hint="comptroller init writes one") from error
+    return parse_config_text(raw, origin=str(path))
