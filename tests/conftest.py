@@ -17,6 +17,8 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
+pytest.register_assert_rewrite("comptroller.testing.store_conformance", "comptroller.testing.store_machine")
+
 skipped_key = pytest.StashKey[list[str]]()
 
 

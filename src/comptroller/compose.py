@@ -66,7 +66,8 @@ RELOAD_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0
 RESTART_ONLY = ("organization", "services", "store", "upstreams", "private")
 """Settings that are built into the running gateway."""
-EXPIRY_SECONDS = 1.0
+EXPIRY_SECONDS = 10.0
+"""How often what is over is closed with an entry; that nothing expired counts is checked at each use."""
 
 
 class SystemClock:

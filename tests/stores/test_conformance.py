@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 import comptroller.stores
-
-pytest.register_assert_rewrite("comptroller.testing.store_conformance", "comptroller.testing.store_machine")
-
-from comptroller.testing.store_conformance import CHECKS, STORES, Check  # noqa: E402
+from comptroller.testing.store_conformance import CHECKS, STORES, Check
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

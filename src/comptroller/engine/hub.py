@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
@@ -29,10 +30,8 @@ class Hub:
     def publish(self, kind: str, summary: Mapping[str, object]) -> None:
         """Tell every listener; wake whoever waits for the approval named in `summary`."""
         for listener in tuple(self._listeners):
-            try:
+            with contextlib.suppress(Exception):  # what is durable stands, whatever a listener makes of it
                 listener(kind, summary)
-            except Exception:  # noqa: BLE001 - what is durable stands, whatever a listener makes of it
-                self._listeners.remove(listener)
         approval = summary.get("approval")
         if isinstance(approval, str) and kind.startswith("approval."):
             self.wake(approval)
