@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import socket
@@ -162,6 +164,21 @@ def test_the_first_signal_asks_and_the_second_ends(project: Project) -> None:
         process.terminate()
         process.communicate(timeout=SECONDS_MAX)
     assert process.returncode == 137
+
+
+def test_a_configuration_edited_outside_stays_protected_inside_and_is_told(project: Project) -> None:
+    os.mkfifo(project.folder / "go")
+    script = "echo up; read line < go; echo evil >> comptroller.yaml || echo held"
+    with project.start("bash", "-c", script) as process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        edited = project.folder / "new"
+        edited.write_text((project.folder / "comptroller.yaml").read_text() + "# a line more\n")
+        edited.replace(project.folder / "comptroller.yaml")
+        assert process.stderr is not None and "it is protected again" in process.stderr.readline()
+        (project.folder / "go").write_text("now\n")
+        out, _ = process.communicate(timeout=SECONDS_MAX)
+    assert out == "held\n"
+    assert (project.folder / "comptroller.yaml").read_text().endswith("# a line more\n")
 
 
 @pytest.mark.parametrize(("words", "code"), [(["no-such-thing"], 127), (["/etc"], 126), (["sh", "-c", "kill $$"], 143)])
@@ -335,3 +352,22 @@ def test_state_and_credential_files_are_private(tmp_path: Path) -> None:
     found = private_paths(config(text), tmp_path / "comptroller.yaml")
     assert found[1] == tmp_path / "keys" / "stripe"
     assert found[0] == Paths.of(tmp_path / "comptroller.yaml").folder.parent
+
+
+def test_ctrl_c_at_a_terminal_is_the_commands(project: Project) -> None:
+    code = "import time\ntry: print('ready', flush=True); time.sleep(100)\n"
+    code += "except KeyboardInterrupt: print('graceful', flush=True); raise SystemExit(5)"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(project.folder)
+        os.execve(sys.executable, [*PROGRAM, "run", "--", sys.executable, "-c", code], project.environment)
+    seen = b""
+    for typed, awaited in ((b"", b"ready"), (b"\x03", b"graceful"), (b"", b"$0.00")):
+        os.write(terminal, typed)
+        while awaited not in seen:
+            assert select.select([terminal], [], [], SECONDS_MAX)[0], seen
+            seen += os.read(terminal, 4096)
+    status = os.waitpid(pid, 0)[1]
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 5
+    assert b"Traceback" not in seen

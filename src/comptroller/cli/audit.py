@@ -33,7 +33,14 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--run", default="", help="Only entries of this run.")
-@click.option("-n", "--lines", default=ENTRIES_SHOWN_DEFAULT, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "-n",
+    "--lines",
+    default=ENTRIES_SHOWN_DEFAULT,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="How many entries.",
+)
 @as_json
 def tail(run: str, lines: int, as_json: bool) -> None:
     """Print the newest entries, oldest first."""

@@ -33,7 +33,13 @@ def show(as_json: bool, config: Path | None) -> None:
 @click.argument("scope")
 @click.argument("unit")
 @click.argument("limit")
-@click.option("--window", default="total", show_default=True, type=click.Choice(["total", "day", "month"]))
+@click.option(
+    "--window",
+    default="total",
+    show_default=True,
+    type=click.Choice(["total", "day", "month"]),
+    help="How long the limit counts before it starts afresh (UTC).",
+)
 @json_option
 @config_option
 def set_command(scope: str, unit: str, limit: str, window: str, as_json: bool, config: Path | None) -> None:

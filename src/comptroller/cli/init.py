@@ -63,8 +63,8 @@ CREDENTIAL_EXAMPLES = """\
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--organization", help="By default the folder's name.")
-@click.option("--team", default="main", show_default=True)
-@click.option("--agent", default="agent", show_default=True)
+@click.option("--team", default="main", show_default=True, help="The first team's name.")
+@click.option("--agent", default="agent", show_default=True, help="The first agent's name.")
 def init(folder: Path, organization: str | None, team: str, agent: str) -> None:
     """Write comptroller.yaml and the starter policies into FOLDER, and make this installation's keys."""
     folder = folder.resolve()

@@ -180,12 +180,13 @@ class Session:
         """Release the command; then whichever comes first: its end, the server's word, or the server's end."""
         self._listen_to_signals()
         box.release()
+        asyncio.get_running_loop().add_reader(box.reports, self._on_news, box)
         waiting = asyncio.create_task(asyncio.to_thread(box.wait))
         reading = asyncio.create_task(self._read(channel, box))
         try:
             code = await waiting
         finally:
-            self._deaf()
+            self._deaf(box)
         if self._ended == EXIT_LOST:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -254,6 +255,19 @@ class Session:
             else:
                 raise NotStartedError(f"the server said `{message['op']}` where `{wanted}` was due")
 
+    def _on_news(self, box: Box) -> None:
+        """A protected path was replaced outside. The agent may have met it bare for a moment: a person should know."""
+        paths, standing = box.news()
+        for path in paths if standing else ():
+            say(f"`{path}` was replaced outside while the agent runs; it is protected again: look at it once more")
+        if not standing and self._ended is None:
+            asyncio.get_running_loop().remove_reader(box.reports)
+            self._ended = EXIT_LOST
+            box.kill()
+            say(
+                f"protected files could not be kept protected, so the box was ended: {'; '.join(paths) or 'guard gone'}"
+            )
+
     def _finish(self) -> None:
         if not self._finished.done():
             self._finished.set_result(None)
@@ -268,8 +282,9 @@ class Session:
         loop.add_signal_handler(signal.SIGQUIT, lambda: None)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
-    def _deaf(self) -> None:
+    def _deaf(self, box: Box) -> None:
         loop = asyncio.get_running_loop()
+        loop.remove_reader(box.reports)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             loop.remove_signal_handler(number)
 

@@ -1,0 +1,9 @@
+"""The box: one command that sees only its workspace and whose only way out are sockets that are ours."""
+
+from __future__ import annotations
+
+from comptroller.enforce.sandbox.box import Box, BoxSocket
+from comptroller.enforce.sandbox.probe import preflight
+from comptroller.enforce.sandbox.view import BoxSpec, check_workspace
+
+__all__ = ["Box", "BoxSocket", "BoxSpec", "check_workspace", "preflight"]

@@ -1,0 +1,223 @@
+"""Which paths of a workspace an agent must not change because something outside the box later trusts or runs them.
+
+A protected path is bound over itself read-only, and so is a stub where it does not exist yet; every folder above it is
+bound over itself, because a mount point can be neither moved nor replaced (`mv .git x; cp -r x .git`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from comptroller.core.errors import UsageError
+from comptroller.enforce.sandbox.bwrap import Bind
+
+EDITOR_FOLDERS = (".vscode", ".idea", ".zed", ".devcontainer")
+"""Editors run tasks, settings and containers found in these."""
+REPOSITORY_DEPTH_MAX = 4
+REPOSITORY_FOLDERS_MAX = 5000
+"""How far below the workspace repositories are looked for; deeper ones are not protected."""
+GIT_FILE_BYTES_MAX = 64 << 10
+_NOT_ENTERED = frozenset({"node_modules", "__pycache__", "site-packages", ".venv", ".tox", ".mypy_cache"})
+_HOOKS_PATH = re.compile(r"^\s*hookspath\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+_WORK_TREE = re.compile(r"^\s*worktree\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stub:
+    """Something that has to exist while the box runs, so that it can be covered; removed afterwards if untouched."""
+
+    path: Path
+    folder: bool
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One path to protect. `stub` says what to make where nothing is there; None: only what exists is protected."""
+
+    path: Path
+    stub: Stub | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """The mounts in order, the stubs they need first, what may be a stub left by an earlier run, and git folders
+    outside the workspace that belong to it."""
+
+    steps: tuple[Bind, ...]
+    stubs: tuple[Stub, ...]
+    leftovers: tuple[Stub, ...] = ()
+    roots: tuple[Path, ...] = ()
+
+    def guarded(self, workspace: Path) -> tuple[list[str], list[dict[str, object]]]:
+        """The document of the guard: the places that are writable, and every mount in them with its stub, if it is
+        one now or was left by an earlier run."""
+        places = (workspace, *self.roots)
+        stubs = {stub.path: stub for stub in self.stubs}
+        steps: list[dict[str, object]] = [
+            {
+                "path": step.target,
+                "place": next(str(place) for place in places if Path(step.target).is_relative_to(place)),
+                "writable": step.writable,
+                "stub": {"folder": stub.folder, "content": stub.content} if stub is not None else None,
+            }
+            for step in self.steps
+            for stub in (stubs.get(Path(step.target)),)
+        ]
+        return [str(place) for place in places], steps
+
+
+def file(path: Path, *, stub: bool = False, content: bytes = b"") -> Wanted:
+    """A protected file."""
+    return Wanted(path=path, stub=Stub(path=path, folder=False, content=content) if stub else None)
+
+
+def folder(path: Path, *, stub: bool = False) -> Wanted:
+    """A protected folder with all it holds."""
+    return Wanted(path=path, stub=Stub(path=path, folder=True) if stub else None)
+
+
+def plan(workspace: Path, *, config: Path | None, environments: Iterable[Path]) -> Protection:
+    """Protect `workspace` (resolved). `config` is the `comptroller.yaml` in force, `environments` are the folders that
+    the programs outside the box run from. Raises `UsageError` where a protected path is a symbolic link."""
+    # These stubs are folders even where a file is meant: nobody takes one for a configuration, nor git for content.
+    wanted = [folder(workspace / name, stub=True) for name in ("comptroller.yaml", ".envrc", *EDITOR_FOLDERS)]
+    if config is not None:
+        wanted.append(file(config))
+        wanted += [folder(config.parent / name, stub=True) for name in ("policies", "services")]
+    wanted += [folder(path) for path in environments]
+    roots: list[Path] = []
+    for entry in _repositories(workspace):
+        wanted += _repository(entry, workspace, roots)
+    return _arrange((workspace, *roots), wanted, roots)
+
+
+def _arrange(places: tuple[Path, ...], wanted: list[Wanted], roots: list[Path]) -> Protection:
+    """Mounts from the outside in: `places` are writable, folders above a protected path stay writable mount points."""
+    covered: dict[Path, bool] = {}
+    stubs: dict[Path, Stub] = {}
+    leftovers: list[Stub] = []
+    for item in sorted(wanted, key=lambda each: len(each.path.parts)):
+        place = next((place for place in places if item.path != place and item.path.is_relative_to(place)), None)
+        if place is None or any(covered.get(parent) is False for parent in (item.path, *item.path.parents)):
+            continue
+        _refuse_links(place, item.path)
+        above = [parent for parent in reversed(item.path.parents) if parent.is_relative_to(place) and parent != place]
+        if not os.path.lexists(item.path):
+            if item.stub is None:
+                continue
+            for parent in above:
+                if not parent.exists():
+                    stubs.setdefault(parent, Stub(path=parent, folder=True))
+            stubs[item.path] = item.stub
+        elif item.stub is not None:
+            leftovers.append(item.stub)
+        if item.path.is_file() and item.path.stat().st_nlink > 1:
+            raise UsageError(
+                f"`{item.path}` has a second name (a hard link) under which it could be changed",
+                hint=f"make it a file of its own: cp {item.path} x && mv x {item.path}",
+            )
+        for parent in above:
+            covered.setdefault(parent, True)
+        covered[item.path] = False
+    ordered = sorted(covered.items(), key=lambda pair: (len(pair[0].parts), str(pair[0])))
+    steps = tuple(Bind(source=str(path), target=str(path), writable=writable) for path, writable in ordered)
+    return Protection(steps=steps, stubs=tuple(stubs.values()), leftovers=tuple(leftovers), roots=tuple(roots))
+
+
+def _refuse_links(place: Path, path: Path) -> None:
+    current = place
+    for part in path.relative_to(place).parts:
+        current = current / part
+        if current.is_symlink():
+            raise UsageError(
+                f"`{current}` is a symbolic link, and what it points to could be exchanged from inside the box",
+                hint="put the file or folder itself there, or choose another workspace",
+            )
+
+
+def _repositories(workspace: Path) -> Iterator[Path]:
+    """Every `.git` entry within reach, the workspace's own first."""
+    seen = 0
+    level = [workspace]
+    for _ in range(REPOSITORY_DEPTH_MAX):
+        below: list[Path] = []
+        for place in level:
+            seen += 1
+            if seen > REPOSITORY_FOLDERS_MAX:
+                return
+            try:
+                with os.scandir(place) as entries:
+                    for entry in entries:
+                        if entry.name == ".git":
+                            yield place / ".git"
+                        elif entry.name not in _NOT_ENTERED and entry.is_dir(follow_symlinks=False):
+                            below.append(place / entry.name)
+            except OSError:
+                continue
+        level = below
+
+
+def _repository(entry: Path, workspace: Path, roots: list[Path]) -> Iterator[Wanted]:
+    """What to protect of one `.git`, a folder or (worktree, submodule) a file that points to one."""
+    if entry.is_symlink() or entry.is_dir():
+        yield from _git_folder(entry)
+        return
+    yield file(entry)
+    text = _read(entry)
+    if not text.startswith("gitdir:"):
+        return
+    git = Path(os.path.realpath(entry.parent / text.removeprefix("gitdir:").strip()))
+    if git.is_relative_to(workspace):
+        yield from _git_folder(git)
+    elif _belongs(git, entry):
+        # INVARIANT: a folder outside the workspace is shown only where it points back to this very `.git` file.
+        common = Path(os.path.realpath(git / (_read(git / "commondir").strip() or ".")))
+        for place in dict.fromkeys((common, git)):
+            if not any(place.is_relative_to(root) for root in roots):
+                roots.append(place)
+        yield from _git_folder(common)
+        yield from _git_folder(git)
+
+
+def _belongs(git: Path, entry: Path) -> bool:
+    if not (git / "HEAD").is_file():
+        return False
+    back = _read(git / "gitdir").strip()
+    if back:
+        return os.path.realpath(git / back) == str(entry)
+    found = _WORK_TREE.search(_read(git / "config"))
+    return found is not None and os.path.realpath(git / found[1].strip('"')) == str(entry.parent)
+
+
+def _git_folder(git: Path) -> Iterator[Wanted]:
+    """Hooks, configuration, and the files that could point git to another configuration. Submodules included."""
+    linked = (git / "gitdir").exists()
+    yield folder(git / "hooks", stub=not linked)
+    yield file(git / "config", stub=not linked)
+    # An own `commondir` would make git read hooks and configuration elsewhere; `.` says: here.
+    yield file(git / "commondir", stub=True, content=b".\n")
+    for name in ("config.worktree", "gitdir"):
+        yield file(git / name)
+    hooks = _HOOKS_PATH.search(_read(git / "config"))
+    if hooks is not None:
+        yield folder(Path(os.path.normpath(git.parent / hooks[1].strip('"'))), stub=False)
+    for place in ("modules", "worktrees"):
+        for head in sorted((git / place).glob("*/HEAD"))[:REPOSITORY_FOLDERS_MAX]:
+            if place == "modules":
+                yield from _git_folder(head.parent)
+            else:
+                yield from (file(head.parent / name) for name in ("commondir", "gitdir", "config.worktree"))
+
+
+def _read(path: Path) -> str:
+    """The text of a small file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(GIT_FILE_BYTES_MAX).decode("utf-8", "replace")
+    except OSError:
+        return ""

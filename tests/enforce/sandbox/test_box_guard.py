@@ -1,0 +1,111 @@
+"""A person edits a protected file outside while the box runs: inside it stays what they wrote, and they are told."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from boxes import Boxes
+
+
+def replace(path: Path) -> None:
+    """As `sed -i` does."""
+    new = path.with_name("new")
+    new.write_text("written by a person")
+    new.replace(path)
+
+
+def backup(path: Path) -> None:
+    """As vim does."""
+    path.rename(path.with_name("backup"))
+    path.write_text("written by a person")
+
+
+def remove_stub(path: Path) -> None:
+    """As `git clean` does."""
+    path.rmdir()
+
+
+def replace_above(path: Path) -> None:
+    """As a fresh clone does."""
+    path.parent.rename(path.parent.with_name("old"))
+    path.parent.mkdir()
+    path.write_text("written by a person")
+
+
+# The agent tries all the time; `go` and `done` are pipes between it and the test.
+AGENT = """
+import os, sys
+target = sys.argv[1]
+def attempt():
+    for action in (lambda: open(target, "a").write("EVIL"), lambda: open(target + "/evil", "w").write("EVIL"),
+                   lambda: os.mkdir(target), lambda: os.rename(target, target + ".moved"), lambda: os.unlink(target)):
+        try: action(); return True
+        except OSError: pass
+    return False
+assert not attempt()
+print("up", flush=True)
+open("go").read()
+print("ESCAPE" if attempt() else "held", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("comptroller.yaml", replace),
+        ("comptroller.yaml", backup),
+        (".vscode", remove_stub),
+        ("sub/comptroller.yaml", replace),
+        ("sub/comptroller.yaml", replace_above),
+    ],
+)
+def test_what_a_person_replaces_is_covered_again(boxes: Boxes, name: str, action: Callable[[Path], None]) -> None:
+    target = boxes.workspace / name
+    target.parent.mkdir(exist_ok=True)
+    if action is not remove_stub:
+        target.write_text("at first")
+    os.mkfifo(boxes.workspace / "go")
+    boxes.give()
+    config = str(target) if target.name == "comptroller.yaml" else None
+    with boxes.start([boxes.python, "-c", AGENT, name], announce=True, news=True, config=config) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(3)] == ["up\n", "guarded\n", "up\n"]
+        action(target)
+        boxes.give()
+        assert process.stdout.readline().startswith("news ")
+        (boxes.workspace / "go").write_text("")
+        out, err = process.communicate(timeout=60)
+    assert "held" in out, err
+    if action is not remove_stub:
+        assert target.read_text() == "written by a person"
+
+
+def test_a_link_put_in_the_way_ends_the_guard(boxes: Boxes) -> None:
+    (boxes.workspace / "comptroller.yaml").write_text("at first")
+    boxes.give()
+    with boxes.start(["sleep", "1000"], announce=True, news=True) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["up\n", "guarded\n"]
+        (boxes.workspace / "comptroller.yaml").unlink()
+        (boxes.workspace / "comptroller.yaml").symlink_to("elsewhere")
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 137, err
+    assert out.startswith("lost ") and "symbolic link" in out
+
+
+def test_the_guard_ends_with_its_box(boxes: Boxes) -> None:
+    with boxes.start(["sleep", "1000"], announce=True, news=True) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["up\n", "guarded\n"]
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        guards = [pid for pid in children if b"--args" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        process.kill()
+        process.wait()
+        assert len(guards) == 1
+        descriptor = os.pidfd_open(int(guards[0]))
+        assert select.select([descriptor], [], [], 30)[0]
+        os.close(descriptor)
