@@ -100,8 +100,9 @@ class Action:
 
     @property
     def host(self) -> str:
-        """The endpoint without its port."""
-        return self.endpoint.rsplit(":", 1)[0] if self.endpoint.rpartition(":")[2].isdigit() else self.endpoint
+        """The endpoint without scheme and port."""
+        name = self.endpoint.removeprefix("http://")
+        return name.rsplit(":", 1)[0] if name.rpartition(":")[2].isdigit() else name
 
 
 class Uncanonical(ValueError):

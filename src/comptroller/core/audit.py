@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from comptroller.core.action import canonical
-from comptroller.core.jcs import jcs
+from comptroller.core.jcs import NotJson, jcs
 
 LEAF_VERSION = 1
 PRIVATE_FIELD_BYTES_MAX = 16 << 10
@@ -51,16 +51,20 @@ class PrivateField:
     name: str
     salt: bytes
     value: object
+    _encoded: bytes | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def encoded(self) -> bytes:
+        """The RFC 8785 bytes of `value`, made once. Raises `NotJson`."""
+        if self._encoded is None:
+            object.__setattr__(self, "_encoded", jcs(self.value))
+        assert self._encoded is not None
+        return self._encoded
 
     @property
     def commitment(self) -> str:
-        """What the leaf holds."""
-        return commitment(self.salt, self.value)
-
-
-def commitment(salt: bytes, value: object) -> str:
-    """`sha256:` + hex SHA-256(salt || RFC 8785 JCS(value))."""
-    return "sha256:" + hashlib.sha256(salt + jcs(value)).hexdigest()
+        """What the leaf holds: `sha256:` + hex SHA-256(salt || RFC 8785 JCS(value))."""
+        return "sha256:" + hashlib.sha256(self.salt + self.encoded).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +90,18 @@ class Entry:
 
 def leaf_bytes(draft: EntryDraft, index: int) -> bytes:
     """The RFC 8785 bytes that become leaf `index` of the tree."""
-    return jcs(
-        {
-            "v": LEAF_VERSION,
-            "index": index,
-            "kind": draft.kind.value,
-            "at": canonical(draft.at),
-            "agent": draft.agent,
-            "run": draft.run,
-            "body": canonical(draft.body),
-            "private": {item.name: item.commitment for item in draft.private},
-        }
-    )
+    document = {
+        "v": LEAF_VERSION,
+        "index": index,
+        "kind": draft.kind.value,
+        "at": canonical(draft.at),
+        "agent": draft.agent,
+        "run": draft.run,
+        "body": draft.body,
+        "private": {item.name: item.commitment for item in draft.private},
+    }
+    try:
+        return jcs(document)
+    except NotJson:
+        # A time, or an integer that JSON numbers cannot carry.
+        return jcs({**document, "body": canonical(draft.body)})

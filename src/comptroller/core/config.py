@@ -143,7 +143,7 @@ class ServiceConfig(_Part):
 
 
 class NotifyConfig(_Part):
-    """How people are told. `terminal` is the run's own standard error."""
+    """How people are told. `terminal`: on the run's own standard error, what is held, denied or not let out."""
 
     terminal: bool = True
 
@@ -181,8 +181,8 @@ class Config(_Part):
                 raise ValueError(f"budgets: `{key[0]}` has two limits for {key[1]} per {key[2]}")
             if key[0].split("/")[0] != self.organization:
                 raise ValueError(f"budgets: scope `{key[0]}` does not begin with `{self.organization}`")
-        if self.store != "sqlite" and not self.store.startswith("sqlite:"):
-            raise ValueError("store: only `sqlite` is supported")
+        if self.store != "sqlite":
+            raise ValueError("store: only `sqlite` is supported, in the state folder")
         return self
 
     def path_of(self, agent: str) -> str:

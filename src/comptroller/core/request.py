@@ -17,6 +17,10 @@ BOUND_STREAM_BYTES_MAX = 8 << 20
 """A stream up to this size is buffered and bound by its SHA-256; a larger one passes on policy alone or is spooled."""
 
 
+PLAIN_PREFIX = "http://"
+"""How an endpoint begins that is reached without encryption."""
+
+
 class Header(NamedTuple):
     """One header field; `name` is lower-case."""
 
@@ -56,9 +60,11 @@ class Request:
 
     @property
     def endpoint(self) -> str:
-        """`host`, with `:port` where it is not the scheme's own."""
+        """`host`, with `:port` where it is not the scheme's own; unencrypted it begins with `http://`, so that a yes
+        for the one is none for the other."""
         default = 443 if self.scheme == "https" else 80
-        return self.host if self.port == default else f"{self.host}:{self.port}"
+        name = self.host if self.port == default else f"{self.host}:{self.port}"
+        return name if self.scheme == "https" else PLAIN_PREFIX + name
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of header `name` (lower-case)."""

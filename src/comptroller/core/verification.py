@@ -16,7 +16,7 @@ from typing import Any
 
 from comptroller.core import checkpoint as notes
 from comptroller.core import merkle
-from comptroller.core.audit import LEAF_VERSION, PrivateField, commitment
+from comptroller.core.audit import LEAF_VERSION, PrivateField
 from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.errors import VerificationError
 from comptroller.core.jcs import NotJson, jcs
@@ -193,7 +193,7 @@ def _check_private(record: Record, index: int, committed: Mapping[str, object], 
     for item in record.private:
         findings.private_checked += 1
         try:
-            matches = committed.get(item.name) == commitment(item.salt, item.value)
+            matches = committed.get(item.name) == item.commitment
         except NotJson:
             matches = False
         if not matches:

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from comptroller.core.action import Action, Uncanonical, canonical, canonical_bytes
+from comptroller.core.action import Action, Uncanonical, canonical
 from comptroller.core.audit import PRIVATE_FIELD_BYTES_MAX, EntryDraft, EntryKind, PrivateField
 from comptroller.core.estimate import Estimate, Unit
+from comptroller.core.jcs import NotJson
 from comptroller.core.verdict import Verdict
 from comptroller.ports import Ids
 
@@ -31,22 +32,21 @@ class Scribe:
     ) -> EntryDraft:
         """One entry; members of `private` become salted hashes in the leaf."""
         fields = tuple(
-            PrivateField(name=name, salt=self._ids.salt(), value=bounded(value))
-            for name, value in sorted((private or {}).items())
-            if value not in (None, "")
+            self._private(name, value) for name, value in sorted((private or {}).items()) if value not in (None, "", [])
         )
         return EntryDraft(kind=kind, at=at, agent=agent, run=run, body=body or {}, private=fields)
 
-
-def bounded(value: object) -> object:
-    """A value fit to lie beside a leaf: canonical JSON, replaced by hash and length where it is too large."""
-    try:
-        encoded = canonical_bytes(value)
-    except Uncanonical as error:
-        return {"$uncanonical": str(error)}
-    if len(encoded) > PRIVATE_FIELD_BYTES_MAX:
-        return {"$sha256": hashlib.sha256(encoded).hexdigest(), "$length": len(encoded)}
-    return canonical(value)
+    def _private(self, name: str, value: object) -> PrivateField:
+        """A value fit to lie beside a leaf: canonical JSON, replaced by hash and length where it is too large."""
+        salt = self._ids.salt()
+        try:
+            item = PrivateField(name=name, salt=salt, value=canonical(value))
+        except (Uncanonical, NotJson) as error:
+            return PrivateField(name=name, salt=salt, value={"$uncanonical": str(error)})
+        if len(item.encoded) <= PRIVATE_FIELD_BYTES_MAX:
+            return item
+        summary = {"$sha256": hashlib.sha256(item.encoded).hexdigest(), "$length": len(item.encoded)}
+        return PrivateField(name=name, salt=salt, value=summary)
 
 
 def action_body(action: Action, digest: str, estimate: Estimate, verdict: Verdict) -> dict[str, object]:

@@ -78,7 +78,7 @@ class Gatekeeper:
         self._settler = settler
         self._hub = hub
         self._clock = clock
-        self._inflight: dict[str, Action] = {}
+        self._inflight: dict[int, Action] = {}
         self._abandoned: set[asyncio.Future[None]] = set()
 
     def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
@@ -112,7 +112,7 @@ class Gatekeeper:
                 )
             if sequenced.permit is not None:
                 action = judged.proposal.action
-                self._inflight[sequenced.permit.reservation] = action
+                self._inflight[sequenced.permit.entry] = action
                 return Released(
                     permit=sequenced.permit, action=action, codec=judged.codec, estimate=judged.proposal.estimate
                 )
@@ -129,13 +129,13 @@ class Gatekeeper:
 
     async def settle(self, permit: Permit, outcome: Outcome) -> None:
         """Settle what `outcome` proves. Exactly once per permit."""
-        action = self._inflight.pop(permit.reservation, None)
+        action = self._inflight.pop(permit.entry, None)
         if action is not None:
             await self._settler.settle(permit, action, outcome)
 
     async def suspend(self, permit: Permit, why: str) -> None:
         """Dispatched, outcome unknown: the money stays held."""
-        if self._inflight.pop(permit.reservation, None) is not None:
+        if self._inflight.pop(permit.entry, None) is not None:
             await self._settler.suspend(permit, why)
 
     async def _sequence(self, proposal: Proposal) -> Sequenced:

@@ -15,7 +15,7 @@ from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.budget import BudgetState, scopes_of
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.judge import Case, Judgement, judge
-from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for
+from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body
 from comptroller.engine.hub import Hub
@@ -27,6 +27,8 @@ PENDING_SECONDS_DEFAULT = 8 * 3600
 
 RESEND_SECONDS_MAX = 15 * 60
 """How long a re-sent call may ride on its first reservation: well inside the time services remember their tokens."""
+CLOCK_SKEW_SECONDS_MAX = 60
+"""How far in the future a first attempt may seem to lie; further means that the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,9 @@ class Sequencer:
         action = proposal.action
         now = self._clock.now()
         path = f"{self._runbook.path_of(action.agent)}/{action.run}"
-        token = action.call.retry_token if action.call.idempotency else ""
+        tokens = action.call.idempotency.values()
+        # A service takes an empty token for none: such calls are calls of their own.
+        token = action.call.retry_token if tokens and all(text.strip() for text in tokens) else ""
         wants = Wants(
             now=now,
             scopes=scopes_of(path),
@@ -118,7 +122,7 @@ class Sequencer:
                 now=now,
             )
             if facts.calls and _may_resend(facts.calls[0], now):
-                resent = judge(_as_sent(case)).verdict
+                resent = judge(_as_sent(case, facts.calls[0])).verdict
                 if resent.allowed:
                     return self._resend(proposal, facts.calls[0], resent)
             judgement = judge(case)
@@ -179,10 +183,18 @@ class Sequencer:
         return changes, _Decision(verdict=judgement.verdict, reservation=reservation_id)
 
     def _resend(self, proposal: Proposal, reservation: Reservation, verdict: Verdict) -> tuple[Changes, _Decision]:
-        """The service guarantees idempotency by this token: the same call goes again under its reservation."""
+        """The service guarantees idempotency by this token: the same call goes again under its reservation.
+
+        From now on two answers may come, and a refusal of one says nothing about the other: the money goes to suspense,
+        from which only a known cost frees it.
+        """
         extra: dict[str, object] = {"reservation": reservation.id, "resent": True}
         entry = self._entry(EntryKind.ACTION_ALLOWED, proposal, verdict, extra)
-        return Changes(entries=(entry,)), _Decision(verdict=verdict, reservation=reservation.id)
+        decision = _Decision(verdict=verdict, reservation=reservation.id)
+        if reservation.state is not ReservationState.DISPATCHED:
+            return Changes(entries=(entry,)), decision
+        held = replace(reservation, state=ReservationState.SUSPENSE)
+        return Changes(entries=(entry,), accounts=suspend_deltas(reservation), reservations=(held,)), decision
 
     def _hold(
         self, proposal: Proposal, facts: Facts, judgement: Judgement, approval_id: str
@@ -302,17 +314,25 @@ class Sequencer:
         )
 
 
-def _as_sent(case: Case) -> Case:
-    """The case of a re-sent call: its money already stands and its yes is already used; brake and boundary count."""
+def _as_sent(case: Case, first: Reservation) -> Case:
+    """The case of a re-sent call: its money already stands and its yes, given under the rules that hold now, is
+    already used; brake and boundary count."""
     boundary = case.boundary
-    if boundary.kind is VerdictKind.REQUIRE_APPROVAL:
+    answered = any(
+        approval.id == first.approval
+        and approval.slice_hash == boundary.slice_hash
+        and {obligation.rule for obligation in boundary.obligations} <= set(approval.rules)
+        for approval in case.approvals
+    )
+    if boundary.kind is VerdictKind.REQUIRE_APPROVAL and answered:
         boundary = replace(boundary, kind=VerdictKind.ALLOW, obligations=())
     return replace(case, boundary=boundary, estimate=Estimate(bounds={}), budgets=())
 
 
 def _may_resend(reservation: Reservation, now: datetime) -> bool:
     """Services forget idempotency tokens, and a call that failed for free would cost when sent again."""
-    if now - reservation.created_at > timedelta(seconds=RESEND_SECONDS_MAX):
+    age = (now - reservation.created_at).total_seconds()
+    if not -CLOCK_SKEW_SECONDS_MAX <= age <= RESEND_SECONDS_MAX:
         return False
     if reservation.state is not ReservationState.SETTLED:
         return True

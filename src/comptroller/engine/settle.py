@@ -54,6 +54,9 @@ class Settler:
             reservation = facts.reservation
             if reservation is None:
                 return Changes(), _Closed()
+            if outcome.charged is False and reservation.state is ReservationState.SUSPENSE:
+                # A refused repeat proves nothing about the attempt whose outcome is not known.
+                return Changes(), _Closed()
             if not outcome.complete and Unit.USD_MICROS in reservation.amounts.keys() - actual.keys():
                 return self._suspended(reservation, now, CUT, outcome.status)
             return self._settled(reservation, now, outcome, actual)

@@ -12,7 +12,6 @@ from comptroller.core import merkle
 from comptroller.core.audit import EntryDraft, leaf_bytes
 from comptroller.core.budget import Account
 from comptroller.core.errors import StoreError
-from comptroller.core.jcs import jcs
 from comptroller.core.reservation import AccountDelta
 from comptroller.ports import Changes
 from comptroller.stores import rows
@@ -103,10 +102,9 @@ def _leaf(draft: EntryDraft, index: int) -> bytes:
 
 def _private(draft: EntryDraft, index: int) -> Iterable[Row]:
     for item in draft.private:
-        value = jcs(item.value)
-        if len(value) > PRIVATE_BYTES_MAX:
+        if len(item.encoded) > PRIVATE_BYTES_MAX:
             raise ValueError(f"a private field over {PRIVATE_BYTES_MAX} bytes")
-        yield (index, item.name, item.salt, value.decode())
+        yield (index, item.name, item.salt, item.encoded.decode())
 
 
 def _accounts(deltas: Sequence[AccountDelta], accounts_of: AccountsOf) -> tuple[Row, ...]:
