@@ -26,13 +26,14 @@ _PROC_SHOWN = frozenset({"sys", "sysvipc", "tty", "self", "thread-self", "net", 
 _PROC_MASKED = frozenset({"kcore", "keys", "key-users", "kmsg", "timer_list", "sched_debug", "config.gz", "kallsyms"})
 _PROC_MASKED |= {"sysrq-trigger", "modules", "iomem", "ioports", "vmallocinfo", "slabinfo", "pagetypeinfo", "cmdline"}
 _NEVER = ("/", "/boot", "/dev", "/etc", "/home", "/proc", "/root", "/run", "/sys", "/tmp", "/usr", "/var")  # noqa: S108
-_LIMITS: Mapping[str, str] = {
+LIMITS: Mapping[str, str] = {
     "processes": "RLIMIT_NPROC",
     "open_files": "RLIMIT_NOFILE",
     "memory_bytes": "RLIMIT_AS",
     "file_bytes": "RLIMIT_FSIZE",
     "cpu_seconds": "RLIMIT_CPU",
 }
+"""What `agents.NAME.limits` may hold, and the kernel's name for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +146,9 @@ def _refuse_private(extra: tuple[Path, ...], private: tuple[Path, ...]) -> None:
 
 
 def _limit(name: str) -> str:
-    kind = _LIMITS.get(name)
+    kind = LIMITS.get(name)
     if kind is None:
-        raise UsageError(f"there is no limit `{name}`", hint=f"known limits: {', '.join(_LIMITS)}")
+        raise UsageError(f"there is no limit `{name}`", hint=f"known limits: {', '.join(LIMITS)}")
     return kind
 
 

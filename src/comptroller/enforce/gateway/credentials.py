@@ -1,0 +1,248 @@
+"""Real credentials, kept outside the box: which one fits, where it lies, and how it is put on a request."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from comptroller.core.config import AgentConfig, CredentialConfig
+from comptroller.core.request import Header, Outgoing
+from comptroller.enforce.gateway.addresses import host_matches
+from comptroller.enforce.gateway.sigv4 import AwsKeys, signed
+
+SECRET_BYTES_MAX = 64 << 10
+SECRET_CHARACTERS_MAX = 8192
+
+OFFICIAL_HOSTS = {
+    "openai": ("api.openai.com",),
+    "anthropic": ("api.anthropic.com",),
+    "stripe": ("api.stripe.com", "files.stripe.com"),
+    "aws": ("*.amazonaws.com", "*.amazonaws.com.cn", "*.api.aws"),
+}
+"""Where a credential without `hosts` of its own may go. It is never sent anywhere else."""
+
+PLACEHOLDERS = {
+    "aws": {
+        "AWS_ACCESS_KEY_ID": "AKIACOMPTROLLER2BOX7",
+        "AWS_SECRET_ACCESS_KEY": "placeholder/the-real-key-is-outside/0000",
+    },
+    "openai": {"OPENAI_API_KEY": "sk-comptroller-placeholder-0000000000000000"},
+    "anthropic": {"ANTHROPIC_API_KEY": "sk-ant-comptroller-placeholder-000000000000"},
+    "stripe": {"STRIPE_API_KEY": "sk_test_comptrollerplaceholder00000000"},
+}
+"""What a box sees in place of keys: well-formed, so that SDKs start, and worth nothing."""
+
+PLACEHOLDER = "comptroller-placeholder"
+AWS_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+_CARRIERS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "x-amz-security-token", "x-amz-date", "x-amz-content-sha256"}
+)
+
+
+class NoCredentialError(Exception):
+    """Nothing to authenticate with; the text says what is missing and never holds a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    stamp: tuple[int, int, int]
+    text: str = field(repr=False)
+
+
+class CredentialBroker:
+    """Finds, reads and applies credentials. Files are read again when they change; nothing is ever logged."""
+
+    def __init__(
+        self,
+        credentials: Mapping[str, CredentialConfig],
+        agents: Mapping[str, AgentConfig],
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """`environment` defaults to the process's own; relative `path`s begin at `folder`."""
+        self._credentials = credentials
+        self._agents = agents
+        self._environment = os.environ if environment is None else environment
+        self._folder = folder or Path()
+        self._files: dict[Path, _Read] = {}
+        self._profiles: dict[Path, tuple[str, configparser.RawConfigParser]] = {}
+
+    def configure(self, credentials: Mapping[str, CredentialConfig], agents: Mapping[str, AgentConfig]) -> None:
+        """Take over changed configuration."""
+        self._credentials = credentials
+        self._agents = agents
+
+    def accounts(self, agent: str) -> dict[str, str]:
+        """Service family (or host) -> account, as configured for this agent's credentials."""
+        found: dict[str, str] = {}
+        for credential in self._of(agent):
+            if not credential.account:
+                continue
+            keys = credential.hosts if credential.service == "http" else (credential.service,)
+            for key in keys:
+                found.setdefault(key, credential.account)
+        return found
+
+    def placeholders(self, agent: str) -> dict[str, str]:
+        """Environment variables for the box: what SDKs need in order to start, none of it real."""
+        found: dict[str, str] = {}
+        for credential in self._of(agent):
+            known = PLACEHOLDERS.get(credential.service, {})
+            found.update(known)
+            if credential.source == "env" and credential.variable and credential.service != "aws":
+                found.setdefault(credential.variable, next(iter(known.values()), PLACEHOLDER))
+            if credential.service == "aws":
+                for variable in AWS_REGION_VARIABLES:
+                    if self._environment.get(variable):
+                        found[variable] = self._environment[variable]
+        return found
+
+    def missing(self, family: str, host: str, agent: str, *, exposed: bool = False) -> str | None:
+        """Why a request of `family` to `host` could not be authenticated; None where it can, or needs nothing.
+
+        `exposed` says that it would travel unencrypted: signatures may, secrets may not.
+        """
+        credential = self._for(family, host, agent)
+        if credential is None:
+            if family in OFFICIAL_HOSTS and host_matches(host, OFFICIAL_HOSTS[family]) is not None:
+                return f"no {family} credential is configured for agent `{agent}`"
+            return None
+        try:
+            if credential.service == "aws":
+                self._aws_keys(credential)
+            else:
+                self._secret(credential, exposed=exposed)
+        except NoCredentialError as error:
+            return str(error)
+        return None
+
+    def apply(
+        self, outgoing: Outgoing, agent: str, *, payload_sha256: str | None = None, exposed: bool = False
+    ) -> Outgoing:
+        """`outgoing` with the real credential, and nothing left of the box's own. Raises `NoCredentialError`.
+
+        `payload_sha256` is the hash of a streamed body where it is known; None signs it as unsigned payload.
+        """
+        headers = tuple(header for header in outgoing.headers if header.name not in _CARRIERS)
+        clean = replace(outgoing, headers=headers)
+        credential = self._for(outgoing.family, outgoing.host, agent)
+        if outgoing.signing is not None:
+            if credential is None:
+                raise NoCredentialError(f"no aws credential is configured for agent `{agent}`")
+            return signed(clean, outgoing.signing, self._aws_keys(credential), payload_sha256=payload_sha256)
+        if credential is None:
+            if self.missing(outgoing.family, outgoing.host, agent) is not None:
+                raise NoCredentialError(f"no {outgoing.family} credential is configured for agent `{agent}`")
+            return clean
+        if credential.service == "aws":
+            return clean
+        secret = self._secret(credential, exposed=exposed)
+        match credential.service:
+            case "anthropic":
+                header = Header("x-api-key", secret)
+            case "http":
+                header = Header(credential.header.lower(), credential.prefix + secret)
+            case _:
+                header = Header("authorization", f"Bearer {secret}")
+        others = tuple(h for h in headers if h.name != header.name)
+        return replace(clean, headers=(*others, header))
+
+    # ------------------------------------------------------------ which one
+
+    def _of(self, agent: str) -> list[CredentialConfig]:
+        known = self._agents.get(agent)
+        return [self._credentials[name] for name in known.credentials if name in self._credentials] if known else []
+
+    def _for(self, family: str, host: str, agent: str) -> CredentialConfig | None:
+        for credential in self._of(agent):
+            # Hosts that were named for a credential are meant, whatever the host speaks; AWS keys only ever sign.
+            if credential.hosts and credential.service != "aws":
+                fits = host_matches(host, credential.hosts) is not None
+            else:
+                hosts = credential.hosts or OFFICIAL_HOSTS.get(credential.service, ())
+                fits = credential.service == family and host_matches(host, hosts) is not None
+            if fits:
+                return credential
+        return None
+
+    # ------------------------------------------------------------ where it lies
+
+    def _secret(self, credential: CredentialConfig, *, exposed: bool) -> str:
+        if exposed:
+            raise NoCredentialError(f"the {credential.service} credential is never sent over plain http: use https")
+        if credential.source == "env":
+            variable = credential.variable or ""
+            secret = self._environment.get(variable, "")
+            if not secret:
+                raise NoCredentialError(f"the environment variable `{variable}` is not set where comptroller runs")
+        else:
+            path = self._path(credential.path or "")
+            secret = self._text(path).partition("\n")[0]
+        secret = secret.strip()
+        if not secret or len(secret) > SECRET_CHARACTERS_MAX or not secret.isascii() or not secret.isprintable():
+            raise NoCredentialError(f"the {credential.service} credential is empty or not one line of plain text")
+        return secret
+
+    def _aws_keys(self, credential: CredentialConfig) -> AwsKeys:
+        if credential.source == "env":
+            found = {name.lower(): self._environment.get(name, "") for name in _AWS_NAMES}
+            where = "the environment"
+        else:
+            profile = credential.profile or "default"
+            path = self._path(credential.path) if credential.path else self._shared_credentials()
+            found = self._profile(path, profile)
+            where = f"profile `{profile}`"
+        access, secret = found.get("aws_access_key_id", ""), found.get("aws_secret_access_key", "")
+        if not access or not secret:
+            raise NoCredentialError(f"{where} holds no aws_access_key_id and aws_secret_access_key")
+        return AwsKeys(access_key=access, secret_key=secret, token=found.get("aws_session_token", ""))
+
+    def _profile(self, path: Path, profile: str) -> dict[str, str]:
+        text = self._text(path)
+        parsed = self._profiles.get(path)
+        if parsed is None or parsed[0] is not text:
+            parser = configparser.RawConfigParser()
+            try:
+                parser.read_string(text)
+            except configparser.Error as error:
+                raise NoCredentialError(f"`{path}` is not a file of AWS profiles") from error
+            parsed = (text, parser)
+            self._profiles[path] = parsed
+        for section in (profile, f"profile {profile}"):
+            if parsed[1].has_section(section):
+                return {key: value.strip() for key, value in parsed[1].items(section)}
+        raise NoCredentialError(f"`{path}` has no profile `{profile}`")
+
+    def _shared_credentials(self) -> Path:
+        named = self._environment.get("AWS_SHARED_CREDENTIALS_FILE")
+        return self._path(named or "~/.aws/credentials")
+
+    def _path(self, text: str) -> Path:
+        home = self._environment.get("HOME")
+        if text.startswith("~/") and home:
+            return Path(home) / text[2:]
+        return self._folder / Path(text).expanduser()
+
+    def _text(self, path: Path) -> str:
+        try:
+            facts = path.stat()
+            stamp = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+            known = self._files.get(path)
+            if known is None or known.stamp != stamp:
+                if facts.st_size > SECRET_BYTES_MAX:
+                    raise NoCredentialError(f"`{path}` is too large to be a credential")
+                known = _Read(stamp, path.read_text(encoding="utf-8"))
+                self._files[path] = known
+        except OSError as error:
+            raise NoCredentialError(f"cannot read `{path}`: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise NoCredentialError(f"`{path}` is not text") from error
+        return known.text
+
+
+_AWS_NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -1,0 +1,100 @@
+"""Passes an answer to the client while the meter reads it; goes on reading for a while when the client has left."""
+
+from __future__ import annotations
+
+from comptroller.enforce.gateway.answers import Unpacker, passed_headers
+from comptroller.enforce.gateway.exchange import UpstreamError
+from comptroller.enforce.gateway.http1 import Http1
+from comptroller.enforce.gateway.settings import GatewaySettings
+from comptroller.enforce.gateway.wire import WireClosedError, WireTimeoutError
+from comptroller.ports import Meter
+
+
+class Relay:
+    """One answer on its way. A meter may have `pass_on` and `flush`: what the client receives is then its choice."""
+
+    def __init__(self, http: Http1, settings: GatewaySettings, meter: Meter) -> None:
+        self._http = http
+        self._settings = settings
+        self._meter = meter
+        self._out: list[bytes] = []
+        self.waiting = 0
+        self._left_at: float | None = None
+        self._drained = 0
+        self._unpacker = Unpacker((), bytes_max=0)
+        self._edit = getattr(meter, "pass_on", None)
+
+    def head(self, status: int, reason: bytes, headers: tuple[tuple[str, str], ...]) -> None:
+        """The answer's head."""
+        encodings = [value for name, value in headers if name == "content-encoding"]
+        self._unpacker = Unpacker(encodings, bytes_max=self._settings.meter_bytes_max)
+        known = [pair for pair in headers if self._unpacker.blind or pair[0] != "content-encoding"]
+        self._meter.head(status, known)
+        fields = passed_headers(headers)
+        events = any(name == "content-type" and "event-stream" in value for name, value in headers)
+        if self._unpacker.packed or not events:
+            self._edit = None
+        if self._edit is not None:
+            fields = [pair for pair in fields if pair[0] != "content-length"]
+        try:
+            self._put(self._http.start(status, fields, reason=reason))
+        except ValueError as error:
+            raise UpstreamError("upstream_protocol", f"the service's answer is broken: {error}", sent=True) from None
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of the answer."""
+        if self._edit is not None:
+            data = self._edit(data)
+        else:
+            for plain in self._unpacker.feed(data):
+                self._meter.feed(plain)
+        if self._left_at is not None:
+            self._drained += len(data)
+        elif data:
+            self._put(self._http.body(data))
+
+    async def flush(self) -> None:
+        """Write what is waiting; afterwards the client has room for more, or has left."""
+        if self._left_at is not None or not self._out:
+            return
+        wire = self._http.wire
+        wire.write(b"".join(self._out))
+        self._out.clear()
+        self.waiting = 0
+        wire.within(self._settings.write_seconds_max)
+        try:
+            await wire.drain()
+        except (WireClosedError, WireTimeoutError):
+            self._left_at = wire.now
+            wire.abort()
+
+    async def end(self) -> None:
+        """The answer is whole."""
+        if self._edit is not None:
+            rest = getattr(self._meter, "flush", bytes)()
+            if rest and self._left_at is None:
+                self._put(self._http.body(rest))
+        if self._left_at is None:
+            self._put(self._http.end())
+            await self.flush()
+
+    async def cut(self) -> None:
+        """The answer broke off: what came is passed on, and the connection ends without its proper end."""
+        await self.flush()
+        self._http.wire.abort()
+
+    @property
+    def patience(self) -> float | None:
+        """How many seconds the answer may still take once the client has left; None while it is there."""
+        if self._left_at is None:
+            return None
+        return max(0.0, self._left_at + self._settings.drain_seconds_max - self._http.wire.now)
+
+    @property
+    def exhausted(self) -> bool:
+        """True when enough was read for a client that has left."""
+        return self._left_at is not None and (self._drained > self._settings.drain_bytes_max or self.patience == 0.0)
+
+    def _put(self, data: bytes) -> None:
+        self._out.append(data)
+        self.waiting += len(data)
