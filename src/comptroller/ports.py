@@ -49,6 +49,7 @@ class Wants:
 
     `scopes`: budgets (with the account of the window that `now` lies in) and brakes of these paths.
     `digest_of`: (run, digest) -> its approvals, newest first. `call`: (run, digest, retry token) -> its reservations.
+    `patient`: nobody waits for it, so it may wait a few milliseconds to be written together with others.
     """
 
     now: datetime
@@ -58,6 +59,7 @@ class Wants:
     call: tuple[str, str, str] | None = None
     approval: str = ""
     reservation: str = ""
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ class Settler:
         await self._close(reservation_id, now, decide)
 
     async def _close(self, reservation_id: str, now: datetime, decide: _Decide) -> None:
-        done = await self._store.commit(Wants(now=now, reservation=reservation_id), decide)
+        done = await self._store.commit(Wants(now=now, reservation=reservation_id, patient=True), decide)
         for kind, index in zip(done.result.kinds, done.indices, strict=True):
             self._hub.publish(kind.value, {"index": index, **(done.result.summary or {})})
 

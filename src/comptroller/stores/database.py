@@ -17,7 +17,7 @@ from comptroller.stores.migrations import MIGRATIONS, Migration
 SQLITE_VERSION_MIN = (3, 38)
 LOCK_WAIT_SECONDS_MAX = 5.0
 STATEMENTS_CACHED_MAX = 256
-_CHUNKS = (64, 16, 4, 1)
+ROWS_A_STATEMENT_MAX = 32
 
 _HINTS = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space, then repeat",
@@ -106,12 +106,9 @@ def insert_many(
     connection: sqlite3.Connection, head: str, columns: int, rows: Sequence[Sequence[object]], tail: str = ""
 ) -> None:
     """`head VALUES (…),(…) tail` for all rows in few steps: each must win back the interpreter lock."""
-    start = 0
-    for width in _CHUNKS:
-        while len(rows) - start >= width:
-            chunk = rows[start : start + width]
-            connection.execute(_insert(head, columns, width, tail), [value for item in chunk for value in item])
-            start += width
+    for start in range(0, len(rows), ROWS_A_STATEMENT_MAX):
+        chunk = rows[start : start + ROWS_A_STATEMENT_MAX]
+        connection.execute(_insert(head, columns, len(chunk), tail), [value for item in chunk for value in item])
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED_MAX)

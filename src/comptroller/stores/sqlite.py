@@ -9,7 +9,8 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,14 +22,14 @@ from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
-from comptroller.core.budget import Account, BudgetState
+from comptroller.core.budget import BudgetState
 from comptroller.core.errors import StoreError
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Committed, Facts, Wants
 from comptroller.stores.database import LOCK_WAIT_SECONDS_MAX, explained, explaining, insert_many, open_for_writing
-from comptroller.stores.facts import read_accounts, read_facts
+from comptroller.stores.hot import Hot
 from comptroller.stores.migrations import MIGRATIONS, Migration
-from comptroller.stores.prepared import AccountKey, Prepared, prepare
+from comptroller.stores.prepared import prepare
 from comptroller.stores.reader import SqliteReader
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ T = TypeVar("T")
 QUEUED_COMMITS_MAX = 10_000
 BATCH_COMMITS_MAX = 256
 SCRUB_WAIT_MS_MAX = 100
+PATIENCE_SECONDS_MAX = 0.004
+"""How long a patient change waits for company: it then shares the fsync of the next allow."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +55,7 @@ class _Ask:
 
 @dataclass(slots=True)
 class _Batch:
-    """What the decisions of one transaction append to the log; rows that decisions read are written at once."""
+    """What the decisions of one transaction append to the log."""
 
     edge: merkle.Edge
     wrote: bool = False
@@ -76,6 +79,8 @@ class SqliteStore:
         self._queue: queue.Queue[_Ask | None] = queue.Queue(QUEUED_COMMITS_MAX)
         self._closing = False
         self._connection: sqlite3.Connection | None = None
+        self._hot: Hot | None = None
+        self._seen_version = 0
         self._edge = merkle.Edge()
         self._scrub = False
         self._reader: SqliteReader | None = None
@@ -123,32 +128,43 @@ class SqliteStore:
     def _write_until_closed(self) -> None:
         closed = False
         while not closed:
-            asks = [self._queue.get()]
-            with suppress(queue.Empty):
-                while len(asks) < BATCH_COMMITS_MAX:
-                    asks.append(self._queue.get_nowait())
+            asks = self._gather()
             closed = None in asks
             self._write_batch([ask for ask in asks if ask is not None and not ask.future.cancelled()])
         self._drop_connection()
+
+    def _gather(self) -> list[_Ask | None]:
+        """Everything that waits; patient asks alone wait a little for company."""
+        asks = [self._queue.get()]
+        deadline = time.monotonic() + PATIENCE_SECONDS_MAX
+        while len(asks) < BATCH_COMMITS_MAX:
+            patient = all(ask is not None and ask.wants.patient for ask in asks)
+            left = deadline - time.monotonic() if patient else 0.0
+            try:
+                asks.append(self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait())
+            except queue.Empty:
+                if left <= 0:
+                    break
+        return asks
 
     def _write_batch(self, asks: list[_Ask]) -> None:
         """One transaction for all; whoever is not told of an error afterwards is durable."""
         if not asks:
             return
         try:
-            connection = self._ready_connection()
+            connection, hot = self._ready_connection()
             connection.execute("BEGIN IMMEDIATE")
-            # INVARIANT: the next entry's index is the size of the tree.
-            if _size_of(connection) != self._edge.size:
-                raise StoreError("another program wrote the store", hint="end it; only one `serve` may write")
+            self._check_alone(connection, hot)
             batch = _Batch(self._edge)
             for ask in asks:
-                self._decide(connection, ask, batch)
+                self._decide(hot, ask, batch)
+            hot.flush()
             _append_log(connection, batch)
             connection.execute("COMMIT")
             self._edge = batch.edge
             self.batches += 1
             self.fsyncs += batch.wrote
+            hot.trim()
             self._scrub_erased(connection, batch)
         except Exception as error:  # noqa: BLE001 (nobody of this batch may be told that it succeeded)
             self._drop_connection()
@@ -158,20 +174,31 @@ class SqliteStore:
                 ask.error = ask.error or type(failure)(failure.message, hint=failure.hint)
         _tell(asks)
 
-    def _decide(self, connection: sqlite3.Connection, ask: _Ask, batch: _Batch) -> None:
-        """Let one caller decide and write its rows. Its own mistakes are its own; SQLite's fail the batch."""
-        facts = read_facts(connection, ask.wants)
+    def _check_alone(self, connection: sqlite3.Connection, hot: Hot) -> None:
+        """What is known counts only while nobody else writes the file."""
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._seen_version:
+            return
+        hot.forget()
+        # INVARIANT: the next entry's index is the size of the tree.
+        if _size_of(connection) != self._edge.size:
+            raise StoreError("another program wrote the store", hint="end it; only one `serve` may write")
+        self._seen_version = version
+
+    def _decide(self, hot: Hot, ask: _Ask, batch: _Batch) -> None:
+        """Let one caller decide. Its own mistakes are its own; SQLite's fail the batch."""
+        facts = hot.facts(ask.wants)
         try:
             changes, result = ask.decide(facts)
         except BaseException as error:  # noqa: BLE001 (belongs to this caller alone)
             ask.error = error
             return
         try:
-            prepared = prepare(changes, batch.edge, lambda keys: _accounts_of(connection, facts, keys))
+            prepared = prepare(changes, batch.edge, hot.accounts)
         except StoreError as error:
             ask.error = error
             return
-        _write_rows(connection, prepared)
+        hot.apply(changes, prepared)
         batch.wrote = batch.wrote or changes != Changes()
         batch.edge = prepared.edge
         batch.entries.extend(prepared.entries)
@@ -180,20 +207,20 @@ class SqliteStore:
         batch.erase.extend(prepared.erase)
         ask.done = Committed(result=result, indices=prepared.indices)
 
-    def _ready_connection(self) -> sqlite3.Connection:
-        """The writer's connection; after a failure a new one, with the tree's edge read afresh."""
-        if self._connection is None:
+    def _ready_connection(self) -> tuple[sqlite3.Connection, Hot]:
+        """The writer's connection; after a failure a new one, with the tree's edge read afresh and nothing known."""
+        if self._connection is None or self._hot is None:
             connection = open_for_writing(self.path, self._steps)
             try:
                 self._edge = _edge_of(connection, self.path)
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
-        return self._connection
+            self._connection, self._hot, self._seen_version = connection, Hot(connection), -1
+        return self._connection, self._hot
 
     def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._hot = self._connection, None, None
         if connection is not None:
             with suppress(sqlite3.Error):
                 if connection.in_transaction:
@@ -288,15 +315,6 @@ def _size_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(idx) + 1, 0) FROM entries").fetchone()[0])
 
 
-def _accounts_of(
-    connection: sqlite3.Connection, facts: Facts, keys: Sequence[AccountKey]
-) -> Mapping[AccountKey, Account]:
-    """The accounts behind `keys`; those the decision saw are not read twice."""
-    seen = {(*state.budget.key, state.start): state.account for state in facts.budgets}
-    others = [key for key in keys if key not in seen]
-    return {**seen, **read_accounts(connection, others)} if others else seen
-
-
 def _edge_of(connection: sqlite3.Connection, path: Path) -> merkle.Edge:
     """The tree's right edge as stored. Raises `StoreError` where tree and entries do not fit."""
     damaged = StoreError(
@@ -319,39 +337,6 @@ def _edge_of(connection: sqlite3.Connection, path: Path) -> merkle.Edge:
     if leaves != size or (last is not None and merkle.leaf_hash(last[0]) != node(0, size - 1)):
         raise damaged
     return merkle.edge_at(size, node)
-
-
-def _write_rows(connection: sqlite3.Connection, prepared: Prepared) -> None:
-    """The rows that later decisions of the same transaction may read."""
-    if prepared.accounts:
-        insert_many(
-            connection, "INSERT INTO accounts", 8, prepared.accounts,
-            "ON CONFLICT DO UPDATE SET settled = excluded.settled, dispatched = excluded.dispatched, "
-            "reserved = excluded.reserved, suspense = excluded.suspense",
-        )  # fmt: skip
-    if prepared.reservations:
-        insert_many(
-            connection, "INSERT INTO reservations (id, run, digest, retry_token, state, created_at, document)", 7,
-            prepared.reservations,
-            "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
-            "retry_token = excluded.retry_token, created_at = excluded.created_at, document = excluded.document",
-        )  # fmt: skip
-    if prepared.approvals:
-        insert_many(
-            connection, "INSERT INTO approvals (id, run, digest, state, asked_at, document)", 6, prepared.approvals,
-            "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
-            "asked_at = excluded.asked_at, document = excluded.document",
-        )  # fmt: skip
-    for table, columns, rows in (
-        ("runs", 9, prepared.runs),
-        ("budgets", 4, prepared.budgets),
-        ("brakes", 5, prepared.brakes),
-    ):
-        insert_many(connection, f"INSERT OR REPLACE INTO {table}", columns, rows)
-    if prepared.budgets_removed:
-        connection.executemany(
-            "DELETE FROM budgets WHERE scope = ? AND unit = ? AND window = ?", prepared.budgets_removed
-        )
 
 
 def _append_log(connection: sqlite3.Connection, batch: _Batch) -> None:

@@ -1,0 +1,218 @@
+"""What the one writer knows without asking the disk: the rows that decisions read, and those not yet written.
+
+SQLite stays the truth. Everything here was read from it or is written to it in the transaction at hand; whenever that
+transaction fails, or another program wrote, all of it is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from comptroller.core.approval import Approval
+from comptroller.core.brake import Brake, BrakeState, Run
+from comptroller.core.budget import Account, Budget, BudgetState
+from comptroller.core.reservation import Reservation
+from comptroller.ports import Changes, Facts, Wants
+from comptroller.stores import rows
+from comptroller.stores.database import insert_many
+from comptroller.stores.facts import FACT_ROWS_MAX, read_accounts, read_approvals, read_calls, read_scopes
+from comptroller.stores.prepared import AccountKey, Prepared
+from comptroller.stores.rows import Row
+
+ROWS_MAX = 50_000
+"""Above it everything is forgotten and read again as needed."""
+
+
+@dataclass(slots=True)
+class _Scope:
+    budgets: dict[tuple[str, str, str], Budget]
+    brake: Brake | None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows by key, the last version of each, in the order of their first."""
+
+    runs: dict[object, Row] = field(default_factory=dict)
+    budgets: dict[object, Row] = field(default_factory=dict)
+    accounts: dict[object, Row] = field(default_factory=dict)
+    reservations: dict[object, Row] = field(default_factory=dict)
+    approvals: dict[object, Row] = field(default_factory=dict)
+    brakes: dict[object, Row] = field(default_factory=dict)
+    budgets_removed: dict[object, Row] = field(default_factory=dict)
+
+
+class Hot:
+    """Belongs to one connection and one thread. Every method may raise `sqlite3.Error`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._pending = _Pending()
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing any more. What is pending is kept."""
+        self._scopes: dict[str, _Scope] = {}
+        self._accounts: dict[AccountKey, Account] = {}
+        self._runs: dict[str, Run | None] = {}
+        self._asked: dict[str, dict[str, dict[str, Approval]]] = {}
+        self._approvals: dict[str, Approval] = {}
+        self._reservations: dict[str, Reservation] = {}
+
+    def trim(self) -> None:
+        """Between transactions: stay within `ROWS_MAX`."""
+        rows_held = len(self._accounts) + len(self._runs) + len(self._approvals) + len(self._reservations)
+        if rows_held + len(self._scopes) > ROWS_MAX:
+            self.forget()
+
+    # ------------------------------------------------------------ facts
+
+    def facts(self, wants: Wants) -> Facts:
+        """What is known of `wants`, this transaction's earlier decisions included."""
+        scopes = [self._scope(path) for path in wants.scopes]
+        brakes = [scope.brake for scope in scopes if scope.brake is not None]
+        return Facts(
+            budgets=self._budgets(scopes, wants.now) if scopes else (),
+            brakes=tuple(sorted(brakes, key=lambda brake: brake.scope)),
+            run=self._run(wants.run) if wants.run else None,
+            approvals=self._of_question(*wants.digest_of) if wants.digest_of else (),
+            calls=self._of_call(wants.call) if wants.call else (),
+            approval=self._approval(wants.approval) if wants.approval else None,
+            reservation=self._reservation(wants.reservation) if wants.reservation else None,
+        )
+
+    def accounts(self, keys: Sequence[AccountKey]) -> Mapping[AccountKey, Account]:
+        """The accounts behind `keys`; one that does not exist yet is empty."""
+        missing = [key for key in keys if key not in self._accounts]
+        if missing:
+            self._accounts |= dict.fromkeys(missing, Account()) | dict(read_accounts(self._connection, missing))
+        return self._accounts
+
+    def _scope(self, path: str) -> _Scope:
+        known = self._scopes.get(path)
+        if known is None:
+            budgets, brake = read_scopes(self._connection, path)
+            known = self._scopes[path] = _Scope({budget.key: budget for budget in budgets}, brake)
+        return known
+
+    def _budgets(self, scopes: Sequence[_Scope], now: datetime) -> tuple[BudgetState, ...]:
+        found = [
+            (budget, (*key, budget.window.start(now))) for scope in scopes for key, budget in scope.budgets.items()
+        ]
+        accounts = self.accounts([key for _, key in found])
+        states = [BudgetState(budget=budget, start=key[3], account=accounts[key]) for budget, key in found]
+        return tuple(sorted(states, key=lambda state: state.budget.key))
+
+    def _run(self, run_id: str) -> Run | None:
+        if run_id not in self._runs:
+            row = self._connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+            self._runs[run_id] = rows.run_of(row) if row else None
+        return self._runs[run_id]
+
+    def _of_question(self, run: str, digest: str) -> tuple[Approval, ...]:
+        found = list(self._of_run(run).get(digest, {}).values())
+        found.sort(key=lambda approval: approval.asked_at)
+        return tuple(found[: -FACT_ROWS_MAX - 1 : -1])
+
+    def _of_run(self, run: str) -> dict[str, dict[str, Approval]]:
+        known = self._asked.get(run)
+        if known is None:
+            known = self._asked[run] = {}
+            for approval in read_approvals(self._connection, run):
+                self._keep(self._approvals.get(approval.id, approval))
+        return known
+
+    def _keep(self, approval: Approval) -> None:
+        self._approvals[approval.id] = approval
+        self._asked[approval.run].setdefault(approval.digest, {})[approval.id] = approval
+
+    def _approval(self, approval_id: str) -> Approval | None:
+        if approval_id not in self._approvals:
+            row = self._connection.execute("SELECT run FROM approvals WHERE id = ?", (approval_id,)).fetchone()
+            if row is not None:
+                self._of_run(row[0])
+        return self._approvals.get(approval_id)
+
+    def _reservation(self, reservation_id: str) -> Reservation | None:
+        if reservation_id not in self._reservations:
+            sql = "SELECT document FROM reservations WHERE id = ?"
+            row = self._connection.execute(sql, (reservation_id,)).fetchone()
+            if row is None:
+                return None
+            self._reservations[reservation_id] = rows.reservation_of(json.loads(row[0]))
+        return self._reservations[reservation_id]
+
+    def _of_call(self, call: tuple[str, str, str]) -> tuple[Reservation, ...]:
+        """Calls with an idempotency token are few: written out first, then asked of the disk."""
+        self.flush()
+        return read_calls(self._connection, call)
+
+    # ------------------------------------------------------------ changes
+
+    def apply(self, changes: Changes, prepared: Prepared) -> None:
+        """Take over one decision. `prepared` has its rows in the order of `changes`."""
+        pending = self._pending
+        for run, row in zip(changes.runs, prepared.runs, strict=True):
+            self._runs[run.id] = run
+            pending.runs[run.id] = row
+        for budget, row in zip(changes.budgets, prepared.budgets, strict=True):
+            self._scope(budget.scope).budgets[budget.key] = budget
+            pending.budgets_removed.pop(budget.key, None)
+            pending.budgets[budget.key] = row
+        for budget in changes.budgets_removed:
+            self._scope(budget.scope).budgets.pop(budget.key, None)
+            pending.budgets.pop(budget.key, None)
+            pending.budgets_removed[budget.key] = budget.key
+        for row in prepared.accounts:
+            key = (row[0], row[1], row[2], row[3])
+            self._accounts[key] = Account(settled=row[4], dispatched=row[5], reserved=row[6], suspense=row[7])
+            pending.accounts[key] = row
+        for reservation, row in zip(changes.reservations, prepared.reservations, strict=True):
+            self._reservations[reservation.id] = reservation
+            pending.reservations[reservation.id] = row
+        for approval, row in zip(changes.approvals, prepared.approvals, strict=True):
+            self._of_run(approval.run)
+            self._keep(approval)
+            pending.approvals[approval.id] = row
+        for brake, row in zip(changes.brakes, prepared.brakes, strict=True):
+            self._scope(brake.scope).brake = None if brake.state is BrakeState.FREE else brake
+            pending.brakes[brake.scope] = row
+
+    def flush(self) -> None:
+        """Write what is pending, a table a statement: each must win back the interpreter lock."""
+        pending, self._pending = self._pending, _Pending()
+        for head, columns, table, tail in (
+            ("INSERT INTO accounts", 8, pending.accounts, _ACCOUNTS),
+            ("INSERT INTO reservations (id, run, digest, retry_token, state, created_at, document)", 7,
+             pending.reservations, _RESERVATIONS),
+            ("INSERT INTO approvals (id, run, digest, state, asked_at, document)", 6, pending.approvals, _APPROVALS),
+            ("INSERT OR REPLACE INTO runs", 9, pending.runs, ""),
+            ("INSERT OR REPLACE INTO budgets", 4, pending.budgets, ""),
+            ("INSERT OR REPLACE INTO brakes", 5, pending.brakes, ""),
+        ):  # fmt: skip
+            if table:
+                insert_many(self._connection, head, columns, list(table.values()), tail)
+        if pending.budgets_removed:
+            _remove_budgets(self._connection, pending.budgets_removed.values())
+
+
+_ACCOUNTS = (
+    "ON CONFLICT DO UPDATE SET settled = excluded.settled, dispatched = excluded.dispatched, "
+    "reserved = excluded.reserved, suspense = excluded.suspense"
+)
+_RESERVATIONS = (
+    "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
+    "retry_token = excluded.retry_token, created_at = excluded.created_at, document = excluded.document"
+)
+_APPROVALS = (
+    "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
+    "asked_at = excluded.asked_at, document = excluded.document"
+)
+
+
+def _remove_budgets(connection: sqlite3.Connection, keys: Iterable[Row]) -> None:
+    connection.executemany("DELETE FROM budgets WHERE scope = ? AND unit = ? AND window = ?", keys)
