@@ -203,8 +203,8 @@ def run_size(size: int, samples: int, peer_seconds: float) -> tuple[Result, list
     """p50 over allow, hold and deny in turn; also the samples of held decisions, which ask Cedar twice."""
     loaded = load(size)
     agents = {AGENT.name: AGENT}
-    ours = CedarBoundary(loaded, agents, classes_of=classes_of)
-    peer = Unsliced(loaded, agents, classes_of=classes_of)
+    ours = CedarBoundary(loaded, agents, classes_of=classes_of, answers_kept=0)
+    peer = Unsliced(loaded, agents, classes_of=classes_of, answers_kept=0)
     pairs = [(case_of(action, ours), case_of(action, peer), outcome) for action, outcome in actions()]
     for mine, theirs, outcome in pairs:
         measure(mine, outcome)

@@ -26,6 +26,8 @@ from comptroller.core.estimate import Estimate
 from comptroller.core.verdict import BoundaryResult, Reason, VerdictKind
 
 SLICES_MAX = 256
+ANSWERS_KEPT_MAX = 256
+"""Answers remembered by one slice; an agent that polls asks the same again and again."""
 SLICE_DOMAIN = b"comptroller/slice/1\n"
 
 
@@ -33,7 +35,8 @@ SLICE_DOMAIN = b"comptroller/slice/1\n"
 class Slice:
     """Every rule that could decide about one action, parsed and ready. `texts` as in `context_of`.
 
-    `entities` caches each agent's entities: they hold the action's classes and so belong to one slice.
+    `entities` caches each agent's entities: they hold the action's classes and so belong to one slice. `answers` keeps
+    what Cedar said to the same agent and context before: it is a pure function of them.
     """
 
     action: str
@@ -44,6 +47,7 @@ class Slice:
     texts: frozenset[str] | None
     hash: str
     entities: dict[str, Any] = field(default_factory=dict)
+    answers: OrderedDict[tuple[str, str, str], Answer] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,10 @@ class CedarBoundary:
         agents: Mapping[str, AgentFacts],
         *,
         classes_of: ClassesOf,
+        answers_kept: int = ANSWERS_KEPT_MAX,
     ) -> None:
         self_test()
+        self._answers_kept = answers_kept
         self._loaded = loaded
         self._agents = dict(agents)
         self._classes_of = classes_of
@@ -86,6 +92,7 @@ class CedarBoundary:
         classes_of: ClassesOf,
         near: Near = lambda _: (),
         groups: Mapping[str, int] | None = None,
+        answers_kept: int = ANSWERS_KEPT_MAX,
     ) -> CedarBoundary:
         """Read and check policies. Raises `PolicyError` (a `ConfigError`) with every mistake.
 
@@ -95,7 +102,7 @@ class CedarBoundary:
         loaded, problems = read_policies(policies, classes_of=classes_of, near=near, groups=groups)
         if problems:
             raise PolicyError(problems)
-        return cls(loaded, agents, classes_of=classes_of)
+        return cls(loaded, agents, classes_of=classes_of, answers_kept=answers_kept)
 
     @property
     def policy_hash(self) -> str:
@@ -165,7 +172,16 @@ class CedarBoundary:
             entities = cut.entities[facts.name] = agent_entities(facts, cut.schema)
 
         def answer() -> Answer:
-            return ask({**request, "context": json.dumps(context)}, cut.policies, entities, cut.schema)
+            text = json.dumps(context)
+            key = (facts.name, action.service, text)
+            known = cut.answers.get(key)
+            if known is None:
+                known = ask({**request, "context": text}, cut.policies, entities, cut.schema)
+                if self._answers_kept:
+                    cut.answers[key] = known
+                if len(cut.answers) > self._answers_kept:
+                    cut.answers.popitem(last=False)
+            return known
 
         first = answer()
         asking = _asking(cut, first)
