@@ -56,6 +56,8 @@ def test_a_good_one() -> None:
         ("limit: 400.01", "limit: -1", "not an amount"),
         ("limit: 400.01", "limit: .nan", "not an amount"),
         ("limit: 1000", "limit: 10.5", "whole number"),
+        ("    per_run:", "    limits: {memory: 1}\n    per_run:", "there is no limit `memory`"),
+        ("    per_run:", "    limits: {processes: 0}\n    per_run:", "at least 1"),
         ("scope: acme/ml", "scope: other/ml", "does not begin with `acme`"),
         ("version: 1", "version: 2", "comptroller.yaml:1: version"),
         ("people:", "people: {}\npeople:", "`people` appears twice"),
@@ -64,6 +66,7 @@ def test_a_good_one() -> None:
         ("people:", "people: [", "not YAML"),
         ("teams: {ml: {}}", "teams: &t {ml: {}}\nservices: *t", "aliases"),
         ("window: day", "window: week", "budgets.1.window"),
+        ("people:", "store: sqlite:/elsewhere\npeople:", "only `sqlite` is supported"),
     ],
 )
 def test_mistakes_are_named(old: str, new: str, says: str) -> None:

@@ -119,9 +119,9 @@ def test_streams_are_bound_by_length_and_hash() -> None:
             git_protocol="version=2",
             content_type="application/x-git-upload-pack-request",
         ),
-        request("pypi.org", "GET", "/simple/requests/", accept="application/vnd.pypi.simple.v1+json"),
-        request("registry.npmjs.org", "GET", "/@types%2fnode", accept="application/vnd.npm.install-v1+json"),
-        request("registry.npmjs.org", "POST", "/-/npm/v1/security/advisories/bulk", b"{}", content_encoding="gzip"),
+        request("packages.example.com", "GET", "/simple/requests/", accept="application/vnd.pypi.simple.v1+json"),
+        request("packages.example.org", "GET", "/@types%2fnode", accept="application/vnd.npm.install-v1+json"),
+        request("packages.example.org", "POST", "/-/npm/v1/security/advisories/bulk", b"{}", content_encoding="gzip"),
     ],
 )
 def test_git_pip_and_npm_pass(asked: object) -> None:

@@ -107,7 +107,7 @@ def configured(**more: object) -> Config:
                 "owner": ME,
                 "purpose": "compare instance prices",
                 "services": ["aws:ec2"],
-                "hosts": ["pypi.org"],
+                "hosts": ["packages.example.com"],
                 "environment": {"MODE": "test"},
                 "per_run": {"usd": 50, "calls": 1000},
             }

@@ -17,6 +17,7 @@ from server_kit import Place
 from comptroller.core.action import ActionClass
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import RunState
+from comptroller.core.config import NotifyConfig
 from comptroller.core.verdict import Reason, VerdictKind
 from comptroller.server.attach import HOLD_SECONDS, SOCKETS_MAX
 from comptroller.server.channel import DESCRIPTORS_MAX, LINE_BYTES_MAX
@@ -163,7 +164,7 @@ async def test_held_approved_denied_and_refused_are_told(place: Place) -> None:
             await place.propose(run, **denial)
         told = await client.receive()
         assert told is not None and told["kind"] == "denied"
-        assert "agents.research.hosts: [pypi.org, api.example.com]" in told["text"]
+        assert "agents.research.hosts: [packages.example.com, api.example.com]" in told["text"]
         assert (await client.receive()) == told  # the tenth
         await place.desk.recorder.record(
             EntryKind.BOX_REFUSED,
@@ -179,6 +180,17 @@ async def test_held_approved_denied_and_refused_are_told(place: Place) -> None:
         counts = {name: summary["data"][name] for name in ("allowed", "held", "denied", "refused")}
         assert counts == {"allowed": 0, "held": 1, "denied": 12, "refused": 3}
         assert started["run"] in summary["text"]
+
+
+async def test_a_quiet_terminal_is_told_nothing_but_the_summary(place: Place) -> None:
+    place.desk.config = place.desk.config.model_copy(update={"notify": NotifyConfig(terminal=False)})
+    async with connected(place) as client:
+        started = await attached(client)
+        run = next(run for run in await place.store.runs() if run.id == started["run"])
+        await place.held(run)
+        await client.send({"op": "exited", "code": 0})
+        told = await client.receive()
+        assert told is not None and (told["op"], told["data"]["held"]) == ("summary", 1)
 
 
 async def test_kill_ends_the_box(place: Place) -> None:

@@ -7,16 +7,18 @@ import contextlib
 import os
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from server_kit import ME, Place, configured, make_place, open_place
 
-from comptroller.core.approval import GrantState
+from comptroller.core.approval import Approval, GrantState, Person
 from comptroller.core.errors import UsageError
 from comptroller.core.verdict import Obligation
 from comptroller.server.identity import caller_of, person_name
 from comptroller.server.listen import bind_loopback, bind_unix
+from comptroller.server.render import approval_json
 
 
 async def test_status_knows_the_caller(place: Place) -> None:
@@ -53,6 +55,22 @@ async def test_approve_shows_the_facts_and_grants(place: Place) -> None:
     assert kept.votes[0].self_approved
     assert (await place.propose(run)).permit is not None
     assert (await place.propose(run)).permit is None
+
+
+async def test_a_budget_that_an_action_does_not_touch_is_not_shown(place: Place) -> None:
+    run = await place.run()
+    held = await place.held(run)
+    free = replace(held, facts={**held.facts, "usd_micros_high": None, "usd_micros_per_hour_high": None})
+    budgets = await place.store.budgets(place.clock.now())
+
+    def units(approval: Approval) -> set[str]:
+        person = Person(name=ME, groups=frozenset(), via="")
+        shown = approval_json(approval, person=person, path=run.path, budgets=budgets)
+        return {row["unit"] for row in shown["budget_after"]}
+
+    assert units(replace(free, facts={**free.facts, "standing": False})) == {"calls"}
+    assert units(replace(free, price_unknown=True)) == {"calls", "usd_micros"}
+    assert units(held) == {"calls", "usd_micros"}
 
 
 async def test_conflicts_have_their_kind_and_status(place: Place) -> None:

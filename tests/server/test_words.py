@@ -38,6 +38,15 @@ def test_hostile_sentence_is_written_out() -> None:
     assert "<U+001B>]0;pwn<U+0007><U+202E>" in line.text
 
 
+def test_configuration_entries_say_what_changed() -> None:
+    body = {"policies": "b", "policies_before": "a", "later": ["upstreams"]}
+    line = entry_line({"kind": "config.loaded", "body": body})
+    assert line.text == "comptroller.yaml as edited, changed policies; not yet in force: upstreams"
+    refused = entry_line({"kind": "config.refused", "body": {"config": "f0"}, "beside": {"reason": "x.yaml:3: no\x1b"}})
+    assert (refused.word, refused.tone) == ("edit refused", "bad")
+    assert refused.text == "the old rules stay in force · x.yaml:3: no<U+001B>"
+
+
 def _asked(**facts: object) -> dict[str, object]:
     return {
         "price_unknown": False,
@@ -76,14 +85,16 @@ def test_amounts() -> None:
 
 
 def test_suggestion_names_the_exact_line() -> None:
-    hosts = ["pypi.org", "*.example.org"]
+    hosts = ["packages.example.com", "*.example.org"]
     assert (
         suggestion(agent="research", service="http", host="api.example.com", hosts=hosts, services=[])
-        == "agents.research.hosts: [pypi.org, *.example.org, api.example.com]"
+        == "agents.research.hosts: [packages.example.com, *.example.org, api.example.com]"
     )
     assert suggestion(agent="research", service="http", host="a.example.org", hosts=hosts, services=[]) == ""
     assert (
         suggestion(agent="r", service="aws:ec2", host="ec2.us-east-1.amazonaws.com", hosts=[], services=["aws:s3"])
         == "agents.r.services: [aws:s3, aws:ec2]"
     )
+    for inner in ("169.254.169.254", "10.0.0.1", "[::1]"):
+        assert suggestion(agent="r", service="http", host=inner, hosts=[], services=[]) == ""
     assert "\u202e" not in suggestion(agent="r", service="http", host="x\u202e.com", hosts=[], services=[])

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import click
 
+from comptroller.cli.client import config_option, config_path
 from comptroller.compose import open_log
 from comptroller.core import checkpoint as notes
 from comptroller.core.audit import Entry
 from comptroller.core.checkpoint import Checkpoint, VerifierKey
 from comptroller.core.errors import MissingError, RefusedError, UsageError, VerificationError
 from comptroller.core.verification import LINE_BYTES_MAX, VerificationReport, export_lines, verify_export, verify_log
-from comptroller.server.place import Paths, find_config
+from comptroller.server.neutral import neutral
+from comptroller.server.place import Paths
 
 ENTRIES_SHOWN_DEFAULT = 20
 SUMMARY_CHARACTERS_MAX = 160
@@ -42,9 +44,10 @@ def audit() -> None:
     help="How many entries.",
 )
 @as_json
-def tail(run: str, lines: int, as_json: bool) -> None:
+@config_option
+def tail(run: str, lines: int, as_json: bool, config: Path | None) -> None:
     """Print the newest entries, oldest first."""
-    with open_log(_paths()) as log:
+    with open_log(_paths(config)) as log:
         found = log.newest(lines, run=run)
     for entry in found:
         click.echo(json.dumps(entry.document) if as_json else _summary(entry))
@@ -53,9 +56,10 @@ def tail(run: str, lines: int, as_json: bool) -> None:
 @audit.command()
 @click.argument("index", type=click.IntRange(0))
 @as_json
-def show(index: int, as_json: bool) -> None:
+@config_option
+def show(index: int, as_json: bool, config: Path | None) -> None:
     """Print one entry with the private values that lie beside it."""
-    with open_log(_paths()) as log:
+    with open_log(_paths(config)) as log:
         found = log.entries(after=index - 1, limit=1)
         if not found or found[0].index != index:
             raise RefusedError(f"there is no entry {index}: the log has {log.size()}")
@@ -84,10 +88,11 @@ def _summary(entry: Entry) -> str:
 @click.option("--public-key", "key", metavar="FILE|VKEY", help="The log's public key; else this installation's.")
 @click.option("--checkpoint", "earlier", type=click.Path(path_type=Path), help="A checkpoint you kept from earlier.")
 @as_json
-def verify(file: Path | None, key: str | None, earlier: Path | None, as_json: bool) -> None:
+@config_option
+def verify(file: Path | None, key: str | None, earlier: Path | None, as_json: bool, config: Path | None) -> None:
     """Prove that no entry was changed, is missing or was cut off: of this installation's log, or of an export FILE."""
     try:
-        report = _verify_file(file, key, earlier) if file else _verify_store(key, earlier)
+        report = _verify_file(file, key, earlier, config) if file else _verify_store(key, earlier, config)
     except VerificationError as error:
         if as_json:
             problem = {"index": None, "text": error.message}
@@ -102,14 +107,14 @@ def verify(file: Path | None, key: str | None, earlier: Path | None, as_json: bo
         sys.exit(VerificationError.exit_code)
 
 
-def _verify_file(file: Path, key: str | None, earlier: Path | None) -> VerificationReport:
-    text = _key_text(key, None if key else _paths())
+def _verify_file(file: Path, key: str | None, earlier: Path | None, config: Path | None) -> VerificationReport:
+    text = _key_text(key, None if key else _paths(config))
     earlier_note = _read(earlier, "checkpoint") if earlier else None
     return verify_export(_lines(file), public_key=text, earlier_checkpoint=earlier_note)
 
 
-def _verify_store(key: str | None, earlier: Path | None) -> VerificationReport:
-    paths = _paths()
+def _verify_store(key: str | None, earlier: Path | None, config: Path | None) -> VerificationReport:
+    paths = _paths(config)
     verifier = notes.parse_verifier_key(_key_text(key, paths))
     # The checkpoint is read before the log: a log that grows meanwhile still covers it.
     _, signed = _newest_checkpoint(paths, verifier)
@@ -132,7 +137,7 @@ def _print_report(report: VerificationReport) -> None:
     where = "" if report.first_bad is None else f"; the first bad entry is {report.first_bad}"
     click.echo(f"NOT verified{where}", err=True)
     for problem in report.problems:
-        click.echo("  " + json.dumps(str(problem), ensure_ascii=False)[1:-1], err=True)
+        click.echo(f"  {neutral(problem)}", err=True)
 
 
 # ---------------------------------------------------------------- exporting
@@ -146,9 +151,12 @@ def _print_report(report: VerificationReport) -> None:
 )
 @click.option("--without-private", is_flag=True, help="Leave out the values beside the entries.")
 @as_json
-def export(run: str, output: Path | None, earlier: Path | None, without_private: bool, as_json: bool) -> None:
+@config_option
+def export(
+    run: str, output: Path | None, earlier: Path | None, without_private: bool, as_json: bool, config: Path | None
+) -> None:
     """Export the log up to its newest signed checkpoint as JSON lines that anyone with the public key can verify."""
-    paths = _paths()
+    paths = _paths(config)
     verifier = notes.parse_verifier_key(_key_text(None, paths))
     note, signed = _newest_checkpoint(paths, verifier)
     kept = notes.verify(_read(earlier, "checkpoint"), verifier) if earlier else None
@@ -189,8 +197,8 @@ def _write(lines: Iterator[bytes], output: Path | None) -> int:
 # ---------------------------------------------------------------- files
 
 
-def _paths() -> Paths:
-    return Paths.of(find_config())
+def _paths(config: Path | None) -> Paths:
+    return Paths.of(config_path(config))
 
 
 def _newest_checkpoint(paths: Paths, verifier: VerifierKey) -> tuple[bytes, Checkpoint]:

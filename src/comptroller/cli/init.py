@@ -38,7 +38,7 @@ agents:
     # What this agent may reach. Everything else is refused; the refusal tells you the line to add here.
     # Services: openai, anthropic, stripe, aws:s3, aws:ec2, ... Hosts: any name, or *.example.com
     services: {services}
-    hosts: [pypi.org, files.pythonhosted.org]
+    hosts: []
     credentials: {credentials}
     # The most that one run may spend.
     per_run:

@@ -4,19 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from comptroller.core.budget import Window
 from comptroller.core.errors import ConfigError
 from comptroller.core.estimate import USD_MICROS_PER_USD, Unit
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+PROCESS_LIMITS = ("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds")
+"""What `agents.NAME.limits` may hold; each applies to every process of the agent."""
 HOST_PATTERN = r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+PRIVATE_SUFFIXES = frozenset(
+    {"corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test"}
+)
+"""Names of one label under which only one's own hosts lie: `*.internal` is meant, `*.com` is half the internet."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN)]
+
+
+def _host(name: str) -> str:
+    """A host or `*.domain`, one way to write each. Raises ValueError."""
+    labels = name.removeprefix("*.").split(".")
+    if any(not label or label.startswith("-") or label.endswith("-") or len(label) > 63 for label in labels):
+        raise ValueError(f"`{name}` is not a host name")
+    if name.startswith("*.") and (labels[-1].isdigit() or (len(labels) == 1 and labels[0] not in PRIVATE_SUFFIXES)):
+        raise ValueError(f"`{name}` names more hosts than anybody knows: write `*.` and a domain of your own")
+    return name
+
+
+Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN), AfterValidator(_host)]
 
 
 class _Part(BaseModel):
@@ -78,6 +106,16 @@ class AgentConfig(_Part):
     environment: Mapping[str, str] = Field(default_factory=dict)
     per_run: LimitConfig = LimitConfig()
     limits: Mapping[str, int] = Field(default_factory=dict)
+
+    @field_validator("limits")
+    @classmethod
+    def _limits(cls, value: Mapping[str, int]) -> Mapping[str, int]:
+        for name, limit in value.items():
+            if name not in PROCESS_LIMITS:
+                raise ValueError(f"there is no limit `{name}`; known: {', '.join(PROCESS_LIMITS)}")
+            if limit < 1:
+                raise ValueError(f"limit `{name}` must be at least 1")
+        return value
 
 
 class BudgetConfig(_Part):
@@ -217,8 +255,17 @@ def parse_config(document: object, *, origin: str, lines: Mapping[str, int] | No
             path = ".".join(str(part) for part in item["loc"])
             line = next((known[p] for p in _prefixes(path) if p in known), 1)
             message = item["msg"].removeprefix("Value error, ")
+            if item["type"] == "extra_forbidden":
+                message = f"there is no such setting{_near(str(item['loc'][-1]))}"
             mistakes.append(f"{origin}:{line}: {path + ': ' if path else ''}{message}")
         raise ConfigError("\n".join(mistakes), hint="see docs/configuration.md for every setting") from error
+
+
+def _near(word: str) -> str:
+    parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
+    names = sorted({name for part in parts for name in part.model_fields})
+    close = get_close_matches(word, names, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 def _prefixes(path: str) -> list[str]:

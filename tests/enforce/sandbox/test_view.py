@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from comptroller.core.config import PROCESS_LIMITS
 from comptroller.core.errors import UsageError
 from comptroller.enforce.sandbox import view
 from comptroller.enforce.sandbox.bwrap import Bind, Content, Empty
@@ -96,3 +97,7 @@ def test_every_bundle_carries_our_authority(tmp_path: Path) -> None:
 def test_no_command_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no command"):
         view.plan(view.BoxSpec(argv=(), workspace=tmp_path, authority_pem=""))
+
+
+def test_the_limits_are_those_of_the_configuration() -> None:
+    assert tuple(view.LIMITS) == PROCESS_LIMITS
