@@ -78,6 +78,7 @@ class SqliteStore:
         self._steps = steps
         self._queue: queue.Queue[_Ask | None] = queue.Queue(QUEUED_COMMITS_MAX)
         self._closing = False
+        self._ended = False
         self._connection: sqlite3.Connection | None = None
         self._hot: Hot | None = None
         self._seen_version = 0
@@ -126,26 +127,19 @@ class SqliteStore:
         return cast(Committed[T], await ask.future)
 
     def _write_until_closed(self) -> None:
-        closed = False
-        while not closed:
-            asks = self._gather()
-            closed = None in asks
-            self._write_batch([ask for ask in asks if ask is not None and not ask.future.cancelled()])
+        while not self._ended:
+            self._write_batch(self._waiting(None))
         self._drop_connection()
 
-    def _gather(self) -> list[_Ask | None]:
-        """Everything that waits; patient asks alone wait a little for company."""
-        asks = [self._queue.get()]
-        deadline = time.monotonic() + PATIENCE_SECONDS_MAX
-        while len(asks) < BATCH_COMMITS_MAX:
-            patient = all(ask is not None and ask.wants.patient for ask in asks)
-            left = deadline - time.monotonic() if patient else 0.0
-            try:
-                asks.append(self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait())
-            except queue.Empty:
-                if left <= 0:
-                    break
-        return asks
+    def _waiting(self, timeout_seconds: float | None) -> list[_Ask]:
+        """Everything that waits, at least one where one comes in time. The end of the queue is remembered."""
+        found: list[_Ask | None] = []
+        with suppress(queue.Empty):
+            found.append(self._queue.get(timeout=timeout_seconds))
+            while len(found) < BATCH_COMMITS_MAX:
+                found.append(self._queue.get_nowait())
+        self._ended = self._ended or None in found
+        return [ask for ask in found if ask is not None and not ask.future.cancelled()]
 
     def _write_batch(self, asks: list[_Ask]) -> None:
         """One transaction for all; whoever is not told of an error afterwards is durable."""
@@ -156,8 +150,7 @@ class SqliteStore:
             connection.execute("BEGIN IMMEDIATE")
             self._check_alone(connection, hot)
             batch = _Batch(self._edge)
-            for ask in asks:
-                self._decide(hot, ask, batch)
+            self._decide_all(hot, asks, batch)
             hot.flush()
             _append_log(connection, batch)
             connection.execute("COMMIT")
@@ -173,6 +166,19 @@ class SqliteStore:
                 ask.done = None
                 ask.error = ask.error or type(failure)(failure.message, hint=failure.hint)
         _tell(asks)
+
+    def _decide_all(self, hot: Hot, asks: list[_Ask], batch: _Batch) -> None:
+        """Let everyone decide. Where all are patient, what comes meanwhile joins `asks` and shares their fsync."""
+        for ask in asks:
+            self._decide(hot, ask, batch)
+        deadline = time.monotonic() + PATIENCE_SECONDS_MAX
+        while len(asks) < BATCH_COMMITS_MAX and not self._ended and all(ask.wants.patient for ask in asks):
+            more = self._waiting(max(0.0, deadline - time.monotonic()))
+            if not more:
+                return
+            asks += more
+            for ask in more:
+                self._decide(hot, ask, batch)
 
     def _check_alone(self, connection: sqlite3.Connection, hot: Hot) -> None:
         """What is known counts only while nobody else writes the file."""
