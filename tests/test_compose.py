@@ -14,7 +14,10 @@ from comptroller.compose import Installation, open_installation, starter_policie
 from comptroller.core.budget import Budget, Window
 from comptroller.core.errors import ConfigError, StoreError, UsageError
 from comptroller.core.estimate import Unit
+from comptroller.core.request import Request
+from comptroller.engine.gatekeeper import Refused
 from comptroller.server.place import Paths
+from comptroller.server.tally import notice_of
 
 CONFIG = """\
 version: 1
@@ -150,6 +153,31 @@ async def test_an_edit_that_could_not_be_recorded_is_tried_again(
         assert installation.config.agents["bot"].purpose == "look around"
         assert await installation.reload()
         assert installation.config.agents["bot"].purpose == "look elsewhere"
+
+
+async def test_a_full_disk_is_told_to_the_person_and_its_place_to_no_agent(
+    place: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise StoreError(f"the store `{place}` failed: disk is full", hint="free some space")
+
+    request = Request(
+        scheme="https", method="GET", host="pypi.org", port=443, target="/", headers=(), body=b"", agent="bot", run="r"
+    )
+    async with running(place) as installation:
+        heard: list[tuple[str, object]] = []
+        installation.engine.hub.subscribe(lambda kind, summary: heard.append((kind, summary)))
+        with monkeypatch.context() as patch:
+            patch.setattr(installation.store, "commit", full)
+            answer = await installation.engine.gatekeeper.admit(request, hold_seconds=0)
+    assert isinstance(answer, Refused) and answer.verdict.reasons[0].code == "store_lost"
+    assert str(place) not in answer.message and "until a person has mended it" in answer.message
+    (kind, summary), *_ = heard
+    assert kind == "store.lost" and isinstance(summary, dict) and summary["run"] == "r"
+    notice = notice_of(kind, summary, agent="bot", hosts=(), services=())
+    assert notice is not None and notice.text == (
+        f"nothing passes: the store `{place}` failed: disk is full\n  next: free some space"
+    )
 
 
 async def test_what_the_gateway_is_built_with_waits_for_a_restart(

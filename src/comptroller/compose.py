@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import hashlib
 import os
 import secrets
@@ -63,6 +64,8 @@ from comptroller.stores.sqlite import SqliteStore
 T = TypeVar("T")
 
 RELOAD_SECONDS = 1.0
+REASON_CHARS_MAX = 2_000
+"""Of a refused edit, how much of what is wrong with it is kept."""
 CHECKPOINT_SECONDS = 10.0
 RESTART_ONLY = ("organization", "services", "store", "upstreams", "private")
 """Settings that are built into the running gateway."""
@@ -304,6 +307,7 @@ class Installation:
         self._signed_size = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._stamp = _stamp(config_path)
+        self._reloading = asyncio.Lock()
         self.desk = Desk(
             config=config,
             config_path=str(config_path),
@@ -317,6 +321,7 @@ class Installation:
             hub=self.engine.hub,
             clock=self.clock,
             door=GatewayDoor(self.engine.runbook, self.gateway),
+            refresh=self._refresh,
         )
 
     async def begin(self) -> int:
@@ -342,6 +347,9 @@ class Installation:
         )
         await self._apply_budgets()
         await self.sign_checkpoint()
+        # What is loaded by now stays: the collector need not look at it again at every pass.
+        gc.collect()
+        gc.freeze()
         for work in (self._expire, self._sign, self._reload):
             self._tasks.append(asyncio.create_task(work()))
         return suspended
@@ -375,17 +383,41 @@ class Installation:
 
         Wrong files raise `ConfigError` and the old ones stay in force; so do the settings of `RESTART_ONLY`.
         """
-        stamp = _stamp(self.config_path)
-        if stamp == self._stamp:
-            return False
-        self._stamp = stamp
-        read = load_config(self.config_path)
-        kept = [name for name in RESTART_ONLY if getattr(read, name) != getattr(self.config, name)]
-        config = read.model_copy(update={name: getattr(self.config, name) for name in kept})
-        boundary = load_boundary(config, self.config_path)
-        if kept:
-            _say(f"{CONFIG_NAME}: {', '.join(kept)} will change when `serve` is started anew")
-        if config == self.config and boundary.policy_hash == self.boundary.policy_hash:
+        async with self._reloading:
+            stamp = _stamp(self.config_path)
+            if stamp == self._stamp:
+                return False
+            try:
+                read = load_config(self.config_path)
+                kept = [name for name in RESTART_ONLY if getattr(read, name) != getattr(self.config, name)]
+                config = read.model_copy(update={name: getattr(self.config, name) for name in kept})
+                boundary = load_boundary(config, self.config_path)
+            except ConfigError as error:
+                self._stamp = stamp
+                await self._refuse_edit(error)
+                raise
+            changed = await self._take_over(config, boundary, kept)
+            # Only now: what could not be recorded is tried again.
+            self._stamp = stamp
+            return changed
+
+    async def _refuse_edit(self, error: ConfigError) -> None:
+        reason = error.message[:REASON_CHARS_MAX]
+        self.desk.complaint = f"the last edit is refused, the rules before it are in force:\n{reason}"
+        digest = _sha256(self.config_path) if self.config_path.is_file() else ""
+        await self.engine.recorder.record(EntryKind.CONFIG_REFUSED, body={"config": digest}, private={"reason": reason})
+
+    async def _take_over(self, config: Config, boundary: CedarBoundary, kept: Sequence[str]) -> bool:
+        names = ", ".join(kept)
+        complaint = (
+            f"{names} in {CONFIG_NAME} will change when `serve` is started anew; end this one with: kill {os.getpid()}"
+            if kept
+            else ""
+        )
+        if complaint and complaint != self.desk.complaint:
+            _say(complaint)
+        same = config == self.config and boundary.policy_hash == self.boundary.policy_hash
+        if same and complaint == self.desk.complaint:
             return False
         await self.engine.recorder.record(
             EntryKind.CONFIG_LOADED,
@@ -393,8 +425,10 @@ class Installation:
                 "config": _sha256(self.config_path),
                 "policies": boundary.policy_hash,
                 "policies_before": self.boundary.policy_hash,
+                "later": list(kept),
             },
         )
+        self.desk.complaint = complaint
         self.config = self.desk.config = self.engine.runbook.config = config
         self.gateway.credentials.configure(config.credentials, config.agents)
         self.boundary = boundary
@@ -438,6 +472,10 @@ class Installation:
             await asyncio.sleep(RELOAD_SECONDS)
             if await self._tolerating(self.reload()):
                 _say("configuration and policies reloaded")
+
+    async def _refresh(self) -> None:
+        """Look for edits now: a run that starts right after an edit is judged by it."""
+        await self._tolerating(self.reload())
 
     async def _tolerating(self, work: Awaitable[T]) -> T | None:
         """Background work that fails says so and is tried again; what it guards stays as strict as it was."""

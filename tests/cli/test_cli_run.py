@@ -49,6 +49,17 @@ class Project:
             patch.delenv("COMPTROLLER_CONFIG", raising=False)
             return CliRunner().invoke(main, words, prog_name="comptroller")
 
+    def call_outside(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A command in a process of its own."""
+        return subprocess.run(
+            [*PROGRAM, *words],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+        )
+
     @property
     def paths(self) -> Paths:
         name = Paths.of(self.folder / "comptroller.yaml").folder.name
@@ -207,6 +218,29 @@ def test_a_server_that_cannot_start_says_why(project: Project) -> None:
     assert done.returncode == 2, done.stderr
     assert "the server did not start" in done.stderr and "broken.cedar" in done.stderr
     assert "comptroller serve --config" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(project: Project) -> None:
+    done = project.run("true", XDG_STATE_HOME="/proc/nowhere")
+    assert done.returncode == 125, done.stderr
+    assert "the state folder `/proc/nowhere/comptroller/" in done.stderr and "XDG_STATE_HOME" in done.stderr
+    assert "Traceback" not in done.stderr
+    served = project.call_outside("serve", XDG_STATE_HOME="/proc/nowhere")
+    assert served.returncode == 2 and "/proc/nowhere" in served.stderr and "Traceback" not in served.stderr
+
+
+def test_the_region_of_this_shell_goes_before_the_servers(project: Project) -> None:
+    words = ("sh", "-c", "echo $AWS_REGION,$AWS_DEFAULT_REGION")
+    first, second = (
+        {"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": ""},
+        {"AWS_REGION": "", "AWS_DEFAULT_REGION": "x"},
+    )
+    assert project.run(*words, **first).stdout == "eu-north-1,\n"
+    assert project.run(*words, **second).stdout == ",x\n"
+    path = project.folder / "comptroller.yaml"
+    text = path.read_text("utf-8").replace("    per_run:", "    environment: {AWS_REGION: us-west-2}\n    per_run:")
+    path.write_text(text, "utf-8")
+    assert project.run(*words, **first).stdout == "us-west-2,\n"
 
 
 def test_nothing_in_the_current_folder_is_run_outside(project: Project) -> None:

@@ -603,6 +603,15 @@ def test_every_sentence_is_of_an_operation_that_exists() -> None:
     assert [name for name in sentences() if index.classes_of(name) is None] == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"), [("", "application"), ("&Type=network", "network"), ("&Type=%1B%5B31m", "?[31m")]
+)
+def test_a_load_balancer_without_a_type_is_the_services_default(kind: str, said: str) -> None:
+    body = f"Action=CreateLoadBalancer&Version=2015-12-01&Name=edge{kind}"
+    action = CODEC.decode(request("elasticloadbalancing", body=body, headers={"content-type": FORM}))
+    assert CODEC.sentence(action) == f"create {said} load balancer edge in us-east-1"
+
+
 def test_hostile_names_stay_on_one_line() -> None:
     body = "Action=StopInstances&Version=2016-11-15&InstanceId.1=" + "%0A%1B%5B31m" * 100
     said = CODEC.sentence(CODEC.decode(ec2(body)))

@@ -117,7 +117,9 @@ class Bench:
 
 def boundary_of(config: Config, policies: str) -> CedarBoundary:
     return CedarBoundary.load(
-        [PolicyText(file="starter.cedar", text=policies)], agent_facts(config), classes_of=registry_of(config).classes_of
+        [PolicyText(file="starter.cedar", text=policies)],
+        agent_facts(config),
+        classes_of=registry_of(config).classes_of,
     )
 
 

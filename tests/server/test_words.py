@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comptroller.core.audit import EntryKind
+from comptroller.server.tally import notice_of
 from comptroller.server.words import amount_text, bytes_text, entry_line, price_text, seconds_text, suggestion
 
 JSON = st.recursive(
@@ -36,6 +37,32 @@ def test_every_kind_has_a_word() -> None:
 def test_hostile_sentence_is_written_out() -> None:
     line = entry_line({"kind": "action.denied", "body": {}, "beside": {"sentence": "a\x1b]0;pwn\x07\u202e"}})
     assert "<U+001B>]0;pwn<U+0007><U+202E>" in line.text
+
+
+def test_a_reason_is_not_said_twice() -> None:
+    reasons = [{"text": "no known path"}, {"text": "nobody can say"}]
+    line = entry_line(
+        {"kind": "action.denied", "body": {"reasons": reasons}, "beside": {"sentence": "call: no known path"}}
+    )
+    assert line.text == "call: no known path · nobody can say"
+    told = notice_of(
+        "action.denied", {"reasons": reasons, "sentence": "call: no known path"}, agent="a", hosts=(), services=()
+    )
+    assert told is not None and told.text == "denied: call: no known path · nobody can say"
+
+
+def test_what_never_left_is_said_so() -> None:
+    assert entry_line({"kind": "action.settled", "body": {"operation": "o", "status": 0}}).text == "o · never sent"
+    assert entry_line({"kind": "action.settled", "body": {"operation": "o", "status": 204}}).text == "o · status 204"
+
+
+def test_a_start_says_what_a_crash_left() -> None:
+    body = {"version": "1", "config": "f0", "runs_ended": 2, "suspended": 1, "upstreams": {"a.example": "http://x"}}
+    text = entry_line({"kind": "serve.started", "body": body}).text
+    assert text == (
+        "version 1 · 2 runs cut off before are ended · 1 actions without a known outcome stay held"
+        " · development upstreams: a.example"
+    )
 
 
 def test_configuration_entries_say_what_changed() -> None:
@@ -78,6 +105,7 @@ def test_amounts() -> None:
     assert amount_text("usd_micros", 1_500_000) == "$1.50"
     assert amount_text("usd_micros_per_hour", 2_000_000) == "$2.00/h"
     assert amount_text("calls", 1200) == "1,200 calls"
+    assert amount_text("calls", 1) == "1 call"
     assert amount_text("usd_micros", None) == "unknown"
     assert bytes_text(999) == "999 B"
     assert bytes_text(1_500_000) == "1.5 MB"

@@ -28,6 +28,8 @@ from comptroller.core.verdict import BoundaryResult, Reason, VerdictKind
 SLICES_MAX = 256
 ANSWERS_KEPT_MAX = 256
 """Answers remembered by one slice; an agent that polls asks the same again and again."""
+ANSWER_CHARACTERS_MAX = 8 << 10
+"""A longer question is not remembered: what an agent writes must not fill the memory."""
 SLICE_DOMAIN = b"comptroller/slice/1\n"
 
 
@@ -177,7 +179,7 @@ class CedarBoundary:
             known = cut.answers.get(key)
             if known is None:
                 known = ask({**request, "context": text}, cut.policies, entities, cut.schema)
-                if self._answers_kept:
+                if self._answers_kept and len(text) <= ANSWER_CHARACTERS_MAX:
                     cut.answers[key] = known
                 if len(cut.answers) > self._answers_kept:
                     cut.answers.popitem(last=False)

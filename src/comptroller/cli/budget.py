@@ -16,17 +16,23 @@ def budget() -> None:
 
 
 @budget.command()
+@click.option("--all", "every", is_flag=True, help="Limits of runs that have ended as well.")
 @json_option
 @config_option
-def show(as_json: bool, config: Path | None) -> None:
+def show(every: bool, as_json: bool, config: Path | None) -> None:
     """Show every limit, what is spent and held, and what is left."""
     with Client(config) as client:
         found = client.get("/v1/budgets")
+        ended = set() if every else {run["path"] for run in client.get("/v1/runs")["runs"] if run["state"] == "ended"}
     if as_json:
         print_json(found)
         return
-    for line in budget_lines(found["budgets"]) or ["no limit is set: nothing that costs can pass"]:
+    rows = found["budgets"]
+    shown = [row for row in rows if row["scope"] not in ended or row["dispatched"] + row["reserved"] + row["suspense"]]
+    for line in budget_lines(shown) or ["no limit is set: nothing that costs can pass"]:
         click.echo(line)
+    if hidden := len({row["scope"] for row in rows} - {row["scope"] for row in shown}):
+        click.echo(f"not shown: {hidden} ended run{'s' if hidden > 1 else ''} with nothing held (--all)")
 
 
 @budget.command("set")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from comptroller.core.errors import ComptrollerError
+from comptroller.core.errors import ComptrollerError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,27 @@ class LazyGroup(click.Group):
         except ComptrollerError as error:
             report(error)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = (
+                f"`{os.fsdecode(error.filename)}`" if isinstance(error.filename, str | bytes) else "a file or socket"
+            )
+            wrong = UsageError(
+                f"{where} cannot be used: {error.strerror or error}",
+                hint="check that it is there, that it is yours, and that the disk is not full",
+            )
+            report(wrong)
+            ctx.exit(wrong.exit_code)
 
 
 def report(error: ComptrollerError) -> None:
     """Print an error and its next step on standard error."""
-    click.echo(f"comptroller: {error.message}", err=True)
+    from comptroller.server.neutral import neutral
+
+    # A message may quote a file, or a name, that somebody else wrote.
+    message = "\n".join(neutral(line) for line in error.message.split("\n"))
+    click.echo(f"comptroller: {message}", err=True)
     if error.hint:
-        click.echo(click.style(f"  next: {error.hint}", dim=sys.stderr.isatty()), err=True)
+        hint = "\n".join(neutral(line) for line in error.hint.split("\n"))
+        click.echo(click.style(f"  next: {hint}", dim=sys.stderr.isatty()), err=True)

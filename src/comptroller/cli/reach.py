@@ -31,8 +31,14 @@ def reach(config: Path) -> socket.socket:
     connection = _connect(paths.attach_socket)
     if connection is not None:
         return connection
-    before = paths.serve_log.stat().st_size if paths.serve_log.exists() else 0
-    server = start_serve(config, paths.serve_log)
+    try:
+        before = paths.serve_log.stat().st_size if paths.serve_log.exists() else 0
+        server = start_serve(config, paths.serve_log)
+    except OSError as error:
+        raise NotStartedError(
+            f"the state folder `{paths.folder}` cannot be used: {error.strerror}",
+            hint="make it yours and writable, or set XDG_STATE_HOME to a folder that is",
+        ) from error
     deadline = time.monotonic() + READY_SECONDS_MAX
     ended = False
     while time.monotonic() < deadline:

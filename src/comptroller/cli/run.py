@@ -28,6 +28,7 @@ from comptroller.server.place import Paths, load_config
 
 EXIT_LOST = 125
 SUMMARY_SECONDS_MAX = 20.0
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 IMPATIENCE_SECONDS = 2.0
 """A second Ctrl-C within this time ends the box at once."""
 
@@ -85,6 +86,7 @@ def run(
         directory=Path.cwd(),
         authority_pem="",
         config=path,
+        environment=dict(settings.agents[name].environment),
         inherited=dict(os.environ),
         private=private,
         limits=settings.agents[name].limits,
@@ -155,6 +157,9 @@ class Session:
         environment = started.get("environment")
         given = {str(name): str(value) for name, value in environment.items()} if isinstance(environment, dict) else {}
         template = self._template
+        if any(template.inherited.get(name) for name in REGION_VARIABLES):
+            # The server knows the region of whoever started it; this shell's own goes before.
+            given = {name: value for name, value in given.items() if name not in REGION_VARIABLES}
         return Box.launch(
             BoxSpec(
                 argv=template.argv,
@@ -162,7 +167,7 @@ class Session:
                 directory=template.directory,
                 authority_pem=str(started.get("ca_pem", "")),
                 config=template.config,
-                environment={**given, "COMPTROLLER_RUN": str(started.get("run", ""))},
+                environment={**given, **template.environment, "COMPTROLLER_RUN": str(started.get("run", ""))},
                 inherited=template.inherited,
                 private=template.private,
                 limits=template.limits,

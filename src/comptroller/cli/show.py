@@ -59,6 +59,7 @@ def approval_text(approval: Mapping[str, Any]) -> str:
     rows += [("call", f"{neutral_name(approval['operation'])} at {neutral_name(approval['endpoint'])}")]
     rows += [("classes", neutral_name(", ".join(map(str, approval["classes"]))))]
     rows += [("on", neutral_name(resource)) for resource in approval["resources"]]
+    rows += [("with", f"{neutral_name(name)} = {neutral(text)}") for name, text in approval["parameters"]]
     rows += [("budget after", _after(row)) for row in approval["budget_after"]]
     rows += [("rule", _rule(rule)) for rule in approval["rules"]]
     rows += [("yes by", _vote(vote)) for vote in approval["votes"]]

@@ -99,6 +99,16 @@ class Action:
         return ActionClass.UNKNOWN in self.classes
 
     @property
+    def unbound(self) -> bool:
+        """True where a body follows whose content is no part of this action: its digest stands for any content."""
+        return any(
+            isinstance(value, Mapping)
+            and (value.get("$stream") or value.get("stream")) is True
+            and (value.get("$sha256") or value.get("sha256")) is None
+            for value in self.parameters.values()
+        )
+
+    @property
     def host(self) -> str:
         """The endpoint without scheme and port."""
         name = self.endpoint.removeprefix("http://")

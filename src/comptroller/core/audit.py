@@ -21,6 +21,7 @@ class EntryKind(StrEnum):
     SERVE_STARTED = "serve.started"
     SERVE_STOPPED = "serve.stopped"
     CONFIG_LOADED = "config.loaded"
+    CONFIG_REFUSED = "config.refused"
     BUDGET_SET = "budget.set"
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"

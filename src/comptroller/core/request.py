@@ -88,7 +88,7 @@ class Signing:
 class Outgoing:
     """What is sent upstream, encoded anew from the decoded action. Never carries a credential: `family` says which to
     inject (`aws` with `signing`; `openai`, `anthropic`, `stripe`; else the host). `stream` means the caller's body
-    follows unchanged."""
+    follows unchanged. `secret` is set with the injected credential: what no answer may give back to the caller."""
 
     method: str
     scheme: Literal["http", "https"]
@@ -100,6 +100,7 @@ class Outgoing:
     family: str
     signing: Signing | None = None
     stream: Stream | None = None
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

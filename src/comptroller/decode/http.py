@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
+from comptroller.core.secrecy import random_looking
 from comptroller.core.verdict import Verdict, VerdictKind
 from comptroller.decode.shape import (
     METHOD_PATTERN,
@@ -63,6 +64,7 @@ credentials the agent sends (`authorization`, `cookie`, `x-api-key`), hop-by-hop
 OVERRIDE_HEADERS = ("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url")
 """Headers by which some servers do something other than method and path say: a request with one is refused."""
 PATH_IN_SENTENCE_MAX = 120
+KEY_CHARACTERS_SHOWN = 4
 
 _SECRET_NAME = re.compile(r"(?i)token|key|secret|passw|sig|auth|cred|code")
 
@@ -107,7 +109,7 @@ class HttpCodec:
             agent=request.agent,
             run=request.run,
             account=request.accounts.get(request.host, ""),
-            resources=(f"{request.endpoint}{target.path}",),
+            resources=(f"{request.endpoint}{_shown_path(target.path)}",),
             parameters=parameters,
             sensitive=_sensitive(target),
             call=Call(attempt=key or request.attempt, payload_bytes=payload_bytes(request)),
@@ -159,7 +161,7 @@ class HttpCodec:
     def sentence(self, action: Action) -> str:
         """`POST to files.example.com/upload (2,048 bytes)`."""
         method = action.operation.rsplit(":", 1)[-1]
-        path = str(action.parameters.get("path", ""))
+        path = _shown_path(str(action.parameters.get("path", "")))
         if len(path) > PATH_IN_SENTENCE_MAX:
             path = path[:PATH_IN_SENTENCE_MAX] + "…"
         sent = f" ({action.call.payload_bytes:,} bytes)" if action.call.payload_bytes else ""
@@ -219,5 +221,17 @@ def _body(request: Request) -> Value:
 
 
 def _sensitive(target: Target) -> frozenset[str]:
-    secret = any(_SECRET_NAME.search(name) for name, _ in target.query)
-    return frozenset({"body", "query"} if secret else {"body"})
+    found = {"body"}
+    if any(_SECRET_NAME.search(name) or random_looking(value or name) for name, value in target.query):
+        found.add("query")
+    if random_looking(target.path):
+        found.add("path")
+    return frozenset(found)
+
+
+def _shown_path(path: str) -> str:
+    """A path without the keys that some services put there (`/bot110201543:AAH…/sendMessage`): how each begins and
+    how long it is."""
+    return "/".join(
+        f"{part[:KEY_CHARACTERS_SHOWN]}…({len(part)})" if random_looking(part) else part for part in path.split("/")
+    )

@@ -10,6 +10,7 @@ from comptroller.core.action import Action, Uncanonical, canonical
 from comptroller.core.audit import PRIVATE_FIELD_BYTES_MAX, EntryDraft, EntryKind, PrivateField
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.jcs import NotJson
+from comptroller.core.secrecy import redacted, scrubbed
 from comptroller.core.verdict import Verdict
 from comptroller.ports import Ids
 
@@ -70,12 +71,9 @@ def action_body(action: Action, digest: str, estimate: Estimate, verdict: Verdic
 
 def action_private(action: Action, sentence: str) -> dict[str, object]:
     """What lies beside the leaf: parameters without their secrets, resources, the sentence, why it is unknown."""
-    parameters = {
-        name: {"$redacted": True} if name in action.sensitive else value for name, value in action.parameters.items()
-    }
     return {
-        "parameters": parameters,
-        "resources": list(action.resources),
+        "parameters": redacted(action.parameters, action.sensitive),
+        "resources": [scrubbed(name) for name in action.resources],
         "sentence": sentence,
         "undecodable": action.reason,
     }

@@ -11,9 +11,17 @@ from comptroller.core.action import Action, ActionClass, Uncanonical
 from comptroller.core.action import digest as digest_of
 from comptroller.core.approval import Approval
 from comptroller.core.errors import StoreError
-from comptroller.core.estimate import Estimate, Outcome
+from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.request import Request
-from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
+from comptroller.core.secrecy import scrubbed
+from comptroller.core.verdict import (
+    UNKNOWN_PRICE_RULE,
+    BoundaryResult,
+    Obligation,
+    Reason,
+    Verdict,
+    VerdictKind,
+)
 from comptroller.engine.hub import Hub
 from comptroller.engine.messages import refusal
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
@@ -82,9 +90,14 @@ class Gatekeeper:
         self._abandoned: set[asyncio.Future[None]] = set()
 
     def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
-        """What the boundary would say of `request`; reads no fact and records nothing."""
+        """What would be said of `request` before any fact is read: of what costs nobody knows what, that people are
+        asked. Records nothing."""
         proposal = self._judge(request).proposal
-        return proposal.action, proposal.boundary
+        boundary = proposal.boundary
+        if boundary.kind is VerdictKind.ALLOW and proposal.estimate.unknown(Unit.USD_MICROS):
+            asked = Obligation(rule=UNKNOWN_PRICE_RULE, reason="nobody can say what this costs")
+            boundary = replace(boundary, kind=VerdictKind.REQUIRE_APPROVAL, obligations=(asked,))
+        return proposal.action, boundary
 
     async def admit(
         self,
@@ -107,9 +120,10 @@ class Gatekeeper:
             try:
                 sequenced = await self._sequence(judged.proposal)
             except StoreError as error:
-                return self._refused(
-                    judged, _denied("store_lost", f"the decision could not be recorded: {error.message}")
-                )
+                # No entry can say so: the person at the terminal is told, the agent only that nothing passes.
+                told_of = {"run": request.run, "agent": request.agent, "why": error.message, "hint": error.hint}
+                self._hub.publish("store.lost", told_of)
+                return self._refused(judged, _denied("store_lost", "the decision could not be recorded"))
             if sequenced.permit is not None:
                 action = judged.proposal.action
                 self._inflight[sequenced.permit.entry] = action
@@ -175,7 +189,11 @@ class Gatekeeper:
         estimate = self._pricer(action)
         boundary = self._boundary().evaluate(action, estimate)
         proposal = Proposal(
-            action=action, digest=digest, estimate=estimate, boundary=boundary, sentence=codec.sentence(action)
+            action=action,
+            digest=digest,
+            estimate=estimate,
+            boundary=boundary,
+            sentence=scrubbed(codec.sentence(action)),
         )
         return _Judged(codec=codec, proposal=proposal)
 

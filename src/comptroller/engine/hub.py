@@ -28,7 +28,10 @@ class Hub:
         return unsubscribe
 
     def publish(self, kind: str, summary: Mapping[str, object]) -> None:
-        """Tell every listener; wake whoever waits for the approval named in `summary`."""
+        """Tell every listener of an entry, or of `store.lost`, which has none.
+
+        Wakes whoever waits for the approval named in `summary`.
+        """
         for listener in tuple(self._listeners):
             with contextlib.suppress(Exception):  # what is durable stands, whatever a listener makes of it
                 listener(kind, summary)

@@ -52,7 +52,7 @@ class Runs:
                 ),
             )
             if resume is not None:
-                run, budgets = _resumed(facts, resume, agent), ()
+                run, budgets = _resumed(facts, resume, agent, path), ()
             for brake in facts.brakes:
                 if brake.state is not BrakeState.FREE:
                     raise RefusedError(
@@ -115,7 +115,7 @@ class Runs:
         return len(active)
 
 
-def _resumed(facts: Facts, run_id: str, agent: str) -> Run:
+def _resumed(facts: Facts, run_id: str, agent: str, path: str) -> Run:
     run = facts.run
     if run is None:
         raise UsageError(f"there is no run `{run_id}`", hint="comptroller tail lists the runs")
@@ -123,4 +123,8 @@ def _resumed(facts: Facts, run_id: str, agent: str) -> Run:
         raise UsageError(f"run `{run_id}` belongs to agent `{run.agent}`", hint=f"use --agent {run.agent}")
     if run.state is RunState.ACTIVE:
         raise RefusedError(f"run `{run_id}` is still active", hint=f"end it first: comptroller kill {run_id}")
+    if run.path != path:
+        raise RefusedError(
+            f"run `{run_id}` began as `{run.path}`, where its budget and brakes are", hint="start a new run"
+        )
     return replace(run, state=RunState.ACTIVE, ended_at=None, exit_code=None)

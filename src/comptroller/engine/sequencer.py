@@ -16,6 +16,7 @@ from comptroller.core.budget import BudgetState, scopes_of
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.judge import Case, Judgement, judge
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
+from comptroller.core.secrecy import scrubbed, shown
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body
 from comptroller.engine.hub import Hub
@@ -29,6 +30,16 @@ RESEND_SECONDS_MAX = 15 * 60
 """How long a re-sent call may ride on its first reservation: well inside the time services remember their tokens."""
 CLOCK_SKEW_SECONDS_MAX = 60
 """How far in the future a first attempt may seem to lie; further means that the clock was set back."""
+
+
+QUESTIONS_OPEN_MAX = 100
+"""Of one run, besides those that are asked in the same moment: nobody reads more, and one may hide among them."""
+
+TOO_MANY = Reason(code="too_many_questions", text=f"{QUESTIONS_OPEN_MAX} questions of this run wait for people already")
+MOVED = Reason(code="no_run", text="the agent's team changed since this run began: its budget is elsewhere")
+UNBOUND = Reason(
+    code="unbound_body", text="a yes is for one body: one that was not read to its end cannot be asked about"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +120,11 @@ class Sequencer:
             call=(action.run, proposal.digest, token) if token else None,
         )
         reservation_id, approval_id = self._ids.new(), self._ids.new()
+        questions = await self._open_questions(proposal)
 
         def decide(facts: Facts) -> tuple[Changes, _Decision]:
+            if facts.run is not None and facts.run.path != path:
+                return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(MOVED,)))
             case = Case(
                 digest=proposal.digest,
                 boundary=proposal.boundary,
@@ -129,6 +143,10 @@ class Sequencer:
             match judgement.verdict.kind:
                 case VerdictKind.ALLOW:
                     return self._allow(proposal, facts.budgets, judgement, reservation_id)
+                case VerdictKind.REQUIRE_APPROVAL if action.unbound:
+                    return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(UNBOUND,)))
+                case VerdictKind.REQUIRE_APPROVAL if judgement.pending is None and questions >= QUESTIONS_OPEN_MAX:
+                    return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(TOO_MANY,)))
                 case VerdictKind.REQUIRE_APPROVAL:
                     return self._hold(proposal, facts, judgement, approval_id)
                 case VerdictKind.DENY:
@@ -149,6 +167,12 @@ class Sequencer:
             )
         self._publish(proposal, decision, done.indices)
         return Sequenced(verdict=decision.verdict, permit=permit, approval=decision.approval)
+
+    async def _open_questions(self, proposal: Proposal) -> int:
+        """How many questions of this run wait for people, where this may become another."""
+        asks = proposal.boundary.kind is VerdictKind.REQUIRE_APPROVAL or proposal.estimate.unknown(Unit.USD_MICROS)
+        pending = await self._store.approvals(ApprovalState.PENDING) if asks else ()
+        return sum(approval.run == proposal.action.run for approval in pending)
 
     def _allow(
         self, proposal: Proposal, budgets: tuple[BudgetState, ...], judgement: Judgement, reservation_id: str
@@ -261,7 +285,8 @@ class Sequencer:
             "region": action.region,
             "endpoint": action.endpoint,
             "quantity": action.quantity,
-            "resources": list(action.resources[:20]),
+            "resources": [scrubbed(name) for name in action.resources[:20]],
+            "parameters": shown(action.parameters, action.sensitive),
             "usd_micros_high": estimate.high(Unit.USD_MICROS),
             "usd_micros_per_hour_high": estimate.high(Unit.USD_MICROS_PER_HOUR),
             "standing": Unit.USD_MICROS_PER_HOUR in estimate.bounds,

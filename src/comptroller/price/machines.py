@@ -14,11 +14,28 @@ TERM_SECONDS_DEFAULT = 3600
 HOURS_PER_MONTH_MIN = 672
 """The shortest month: the bound of an hourly share of a monthly price."""
 INSTANCES_MAX = 100_000
+BASIS_END = "; traffic, and the image's own disks and licence, come on top"
+"""What no request tells: an image brings disks, and perhaps a fee, of its own."""
 GP3_IOPS_INCLUDED = 3000
 GP3_THROUGHPUT_INCLUDED = 125
 
 RUN_INSTANCES = "aws:ec2:RunInstances"
 LOAD_BALANCERS = frozenset({"aws:elbv2:CreateLoadBalancer", "aws:elb:CreateLoadBalancer"})
+
+PRICED_MEMBERS = frozenset(
+    {"InstanceType", "ImageId", "KernelId", "RamdiskId", "MinCount", "MaxCount", "KeyName", "SecurityGroups"}
+    | {"SecurityGroupIds", "SubnetId", "UserData", "IamInstanceProfile", "TagSpecifications", "Placement"}
+    | {"BlockDeviceMappings", "NetworkInterfaces", "PrivateIpAddress", "Ipv6Addresses", "Ipv6AddressCount"}
+    | {"EnablePrimaryIpv6", "InstanceMarketOptions", "CreditSpecification", "CpuOptions", "MetadataOptions"}
+    | {"EbsOptimized", "DisableApiTermination", "DisableApiStop", "InstanceInitiatedShutdownBehavior", "DryRun"}
+    | {"HibernationOptions", "MaintenanceOptions", "PrivateDnsNameOptions", "EnclaveOptions", "AdditionalInfo"}
+    | {"NetworkPerformanceOptions"}
+)
+"""Members whose effect on the price is known. Any other (a launch template, an accelerator, a licence) may add disks,
+dedicated hardware or fees: the bound is then unknown."""
+PRICED_DISK_MEMBERS = frozenset(
+    {"VolumeSize", "VolumeType", "Iops", "Throughput", "DeleteOnTermination", "Encrypted", "KmsKeyId", "SnapshotId"}
+)
 
 _BURSTABLE_VCPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}
 _T2_VCPUS = {"nano": 1, "micro": 1, "small": 1}
@@ -49,6 +66,8 @@ def _instances(action: Action) -> Standing | None:
     count = max(_whole(members.get("MaxCount")) or 1, action.quantity)
     if not isinstance(kind, str) or not 1 <= count <= INSTANCES_MAX:
         return None
+    if _mapping(members.get("Monitoring")).get("Enabled") or members.keys() - PRICED_MEMBERS - {"Monitoring"}:
+        return None
     placement = _mapping(members.get("Placement"))
     if placement.get("Tenancy") not in (None, "default") or any(k.startswith("Host") for k in placement):
         return None
@@ -66,7 +85,7 @@ def _instances(action: Action) -> Standing | None:
     basis += ", CPU credits" if credits else ""
     basis += ", volumes" if volumes else ""
     return Standing(
-        count=count, low_micros=int(low * count), high_micros=whole_micros(high * count), basis=basis + "; no traffic"
+        count=count, low_micros=int(low * count), high_micros=whole_micros(high * count), basis=basis + BASIS_END
     )
 
 
@@ -123,6 +142,8 @@ def _volumes(mappings: Value, region: str) -> Decimal | None:
         block = _mapping(_mapping(mapping).get("Ebs"))
         if not block:
             continue
+        if block.keys() - PRICED_DISK_MEMBERS:
+            return None
         size = _whole(block.get("VolumeSize"))
         kind = block.get("VolumeType", "gp3")
         rates = [surcharge("aws", region, f"ebs:{name}") for name in (kind, "iops", "throughput")]

@@ -16,7 +16,8 @@ from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.server.channel import Channel, ChannelError
 from comptroller.server.desk import Attached, Desk, SocketRole
 from comptroller.server.identity import os_user, peer_uid
-from comptroller.server.tally import Tally, notice_of
+from comptroller.server.neutral import neutral
+from comptroller.server.tally import Tally, neutral_lines, notice_of
 
 CONNECTIONS_MAX = 64
 HANDSHAKE_SECONDS_MAX = 60.0
@@ -112,6 +113,10 @@ class AttachServer:
 
     def _heard(self, kind: str, summary: Mapping[str, object]) -> None:
         """Pass what became durable on to the run it concerns."""
+        if kind.startswith("config."):
+            for attachment in tuple(self._attached.values()):
+                attachment.heard(kind, summary)
+            return
         if kind.startswith("brake."):
             scope = str(summary.get("scope", ""))
             for attachment in tuple(self._attached.values()):
@@ -155,6 +160,8 @@ class _Attachment:
         reason = "the box could not be attached"
         try:
             await self._channel.send(self._started(run))
+            if self._desk.complaint and self._desk.config.notify.terminal:
+                self._post({"op": "notice", "kind": "config", "text": neutral_lines(self._desk.complaint)})
             hold = HOLD_SECONDS if start.on_hold == "wait" else 0.0
             async with asyncio.timeout(HANDSHAKE_SECONDS_MAX):
                 box = await self._attach(run, hold)
@@ -198,6 +205,7 @@ class _Attachment:
             raise ChannelError(f"the start message is not as expected: {wrong}") from error
         if start.op != "start":
             raise ChannelError(f"expected `start`, not `{start.op}`")
+        await self._desk.refresh()
         if start.agent not in self._desk.config.agents:
             known = ", ".join(sorted(self._desk.config.agents)) or "none"
             raise UsageError(f"there is no agent `{start.agent}`", hint=f"agents in comptroller.yaml: {known}")
@@ -208,7 +216,7 @@ class _Attachment:
         return {
             "op": "started",
             "run": run.id,
-            "environment": {**agent.environment, **door.placeholders(run.agent)},
+            "environment": {**door.placeholders(run.agent), **agent.environment},
             "ca_pem": door.ca_pem,
             "owner": run.owner,
             "purpose": run.purpose,
@@ -239,8 +247,11 @@ class _Attachment:
         """Count what happened, and tell the person at the terminal what they should know."""
         self._tally.count(kind, summary)
         if kind in ("run.kill", "brake.killed"):
-            reason = str(summary.get("reason") or "no reason given")
-            self._post({"op": "end", "reason": f"killed by {summary.get('by', '')}: {reason}", "code": END_CODE})
+            reason = neutral(summary.get("reason") or "no reason given")
+            by = neutral(summary.get("by") or "")
+            self._post({"op": "end", "reason": f"killed by {by}: {reason}", "code": END_CODE})
+            return
+        if not self._desk.config.notify.terminal:
             return
         agent = self._desk.config.agents.get(self._agent)
         notice = notice_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -51,11 +51,16 @@ class Door(Protocol):
         ...
 
 
+async def _nothing() -> None:
+    """A configuration that never changes."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """One installation, as the server sees it. `owner_uid` is the operating-system user it belongs to.
 
-    `config` is replaced when the file changed while the server runs; nothing else is.
+    `config` and `complaint` are replaced when the files changed while the server runs; nothing else is. `complaint` is
+    what a person must know of an edit that is not in force; `refresh` looks for edits at once.
     """
 
     config: Config
@@ -70,3 +75,5 @@ class Desk:
     hub: Hub
     clock: Clock
     door: Door
+    complaint: str = ""
+    refresh: Callable[[], Awaitable[None]] = _nothing

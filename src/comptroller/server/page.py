@@ -30,6 +30,7 @@ COOKIE = "comptroller"
 RECENT_SHOWN_MAX = 60
 RUNS_SHOWN_MAX = 20
 FIELDS_MAX = 8
+COOKIES_MAX = 8
 BEATS_MAX = 2**53
 FORM_TYPE = "application/x-www-form-urlencoded"
 STATIC = {
@@ -134,7 +135,7 @@ class Page:
         self, handler: Callable[[Request, Session], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def run(request: Request) -> Response:
-            session = self._sessions.find(request.cookies.get(COOKIE, ""))
+            session = next((found for cookie in _cookies(request) if (found := self._sessions.find(cookie))), None)
             if session is None:
                 return self._signed_out(401)
             try:
@@ -146,7 +147,8 @@ class Page:
 
     async def _logout(self, request: Request, session: Session) -> Response:
         await self._form(request, session)
-        self._sessions.end(request.cookies.get(COOKIE, ""))
+        for cookie in _cookies(request):
+            self._sessions.end(cookie)
         return self._signed_out(200)
 
     # ------------------------------------------------------------ reading
@@ -315,6 +317,12 @@ class _Guard:
         ):
             return problem(403, "requests from elsewhere are refused")
         return None
+
+
+def _cookies(request: Request) -> list[str]:
+    """Every value of our cookie: another server on this address may have set one of the same name for all paths."""
+    pairs = (part.partition("=") for line in request.headers.getlist("cookie") for part in line.split(";"))
+    return [value.strip() for name, _, value in pairs if name.strip() == COOKIE][:COOKIES_MAX]
 
 
 def _through_page(caller: Caller) -> Caller:

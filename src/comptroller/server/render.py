@@ -96,6 +96,7 @@ def approval_json(approval: Approval, *, person: Person, path: str = "", budgets
         "endpoint": facts.get("endpoint", ""),
         "quantity": facts.get("quantity", 1),
         "resources": facts.get("resources", []),
+        "parameters": facts.get("parameters", []),
         "usd_micros": facts.get("usd_micros_high"),
         "usd_micros_per_hour": facts.get("usd_micros_per_hour_high"),
         "standing": facts.get("standing", False),
@@ -144,13 +145,14 @@ def _obstacle(approval: Approval, person: Person) -> str:
 
 
 def _budget_after(approval: Approval, path: str, budgets: Sequence[BudgetState]) -> list[Json]:
+    """What each limit leaves after this action; limits of units that it does not take are left out."""
     facts = approval.facts
     ceiling = approval.ceiling_usd_micros
-    wanted = {
-        Unit.USD_MICROS: ceiling if approval.price_unknown else facts.get("usd_micros_high"),
-        Unit.USD_MICROS_PER_HOUR: facts.get("usd_micros_per_hour_high"),
-        Unit.CALLS: 1,
-    }
+    wanted: dict[Unit, object] = {Unit.CALLS: 1}
+    if approval.price_unknown or facts.get("usd_micros_high") is not None:
+        wanted[Unit.USD_MICROS] = ceiling if approval.price_unknown else facts.get("usd_micros_high")
+    if facts.get("standing"):
+        wanted[Unit.USD_MICROS_PER_HOUR] = facts.get("usd_micros_per_hour_high")
     scopes = scopes_of(path) if path else ()
     rows: list[Json] = []
     for state in budgets:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from comptroller.core.brake import Run
 from comptroller.core.estimate import usd_text
 from comptroller.server.neutral import neutral, neutral_name
-from comptroller.server.words import amount_text, suggestion
+from comptroller.server.words import amount_text, loaded_text, suggestion
 
 NOTICE_CHARS_MAX = 600
 KINDS_REMEMBERED_MAX = 1_000
@@ -45,7 +45,7 @@ class Tally:
                 self.allowed += 1
             case "action.held":
                 self.held += 1
-            case "action.denied":
+            case "action.denied" | "store.lost":
                 self.denied += 1
             case "box.refused":
                 count = summary.get("count")
@@ -123,6 +123,16 @@ def notice_of(
             return _denied(what, summary, agent=agent, hosts=hosts, services=services)
         case "box.refused":
             return _refused(summary)
+        case "store.lost":
+            why, hint = str(summary.get("why") or ""), str(summary.get("hint") or "")
+            return Notice(kind="store", text=neutral_lines(f"nothing passes: {why}\nnext: {hint}"), key=f"store {why}")
+        case "config.refused":
+            reason = str(summary.get("reason") or "")
+            text = f"an edit is refused, the old rules stay in force:\n{reason}"
+            return Notice(kind="config", text=neutral_lines(text), key=f"edit {summary.get('config')} {reason}"[:300])
+        case "config.loaded":
+            key = f"edit {summary.get('config')} {summary.get('policies')}"
+            return Notice(kind="config", text=f"in force: {neutral(loaded_text(summary))}", key=key)
         case "brake.frozen" | "brake.thawed":
             word = kind.removeprefix("brake.")
             reason = neutral(summary.get("reason") or "", chars_max=200)
@@ -130,6 +140,11 @@ def notice_of(
             return Notice(kind=word, text=text, key=text)
         case _:
             return None
+
+
+def neutral_lines(text: str) -> str:
+    """Several lines for a terminal: each neutral, the later ones indented, all of them bounded."""
+    return "\n  ".join(neutral(line.strip()) for line in text.splitlines())[:NOTICE_CHARS_MAX]
 
 
 def _by(summary: Mapping[str, object]) -> str:
@@ -141,7 +156,8 @@ def _denied(
 ) -> Notice:
     reasons = summary.get("reasons")
     known = [r for r in reasons if isinstance(r, Mapping)] if isinstance(reasons, Sequence) else []
-    why = "; ".join(dict.fromkeys(neutral(r.get("text", ""), chars_max=200) for r in known)) or "no rule permits it"
+    texts = dict.fromkeys(neutral(r.get("text", ""), chars_max=200) for r in known)
+    why = "; ".join(text for text in texts if text not in what) or "no rule permits it"
     line = ""
     classes, rules = summary.get("classes"), summary.get("rules")
     readable = not (isinstance(classes, Sequence) and "unknown" in classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Literal
 
 from comptroller.core.estimate import Unit, usd_text
@@ -34,6 +35,7 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "serve.started": (">", "dim", "serve started"),
     "serve.stopped": ("<", "dim", "serve stopped"),
     "config.loaded": (".", "dim", "configuration"),
+    "config.refused": ("x", "bad", "edit refused"),
     "field.erased": (".", "dim", "field erased"),
 }
 
@@ -64,7 +66,8 @@ def amount_text(unit: str, amount: int | None) -> str:
         case Unit.EGRESS_BYTES:
             return bytes_text(amount)
         case _:
-            return f"{amount:,} {neutral_name(unit).replace('_', ' ')}"
+            name = neutral_name(unit).replace("_", " ")
+            return f"{amount:,} {name.removesuffix('s') if amount == 1 else name}"
 
 
 def bytes_text(count: int) -> str:
@@ -121,12 +124,22 @@ def time_left(expires_at: object, now: datetime) -> float:
 
 def suggestion(*, agent: str, service: str, host: str, hosts: Sequence[str], services: Sequence[str]) -> str:
     """The line for `comptroller.yaml` that would let an agent reach what it was denied; empty where none would."""
+    if _inner(host):
+        return ""
     named = any(host == known or (known.startswith("*.") and host.endswith(known[1:])) for known in hosts)
     if not agent or not host or named or service in services:
         return ""
     if service and service != "http":
         return f"agents.{neutral_name(agent)}.services: [{neutral_name(', '.join([*services, service]))}]"
     return f"agents.{neutral_name(agent)}.hosts: [{neutral_name(', '.join([*hosts, host]))}]"
+
+
+def _inner(host: str) -> bool:
+    """True for an address that no agent is let to by its name alone: metadata services, private networks."""
+    try:
+        return not ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return False
 
 
 def entry_line(entry: Mapping[str, object]) -> Line:
@@ -161,15 +174,25 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
         case "action.held":
             return f"{what} · {_reasons(body)} · approval {body.get('approval', '')}"
         case "action.denied":
-            return f"{what} · {_reasons(body)}"
+            return f"{what} · {_reasons(body, said=what)}"
         case "action.settled":
             money = _amounts(_map(body.get("actual")))
             more = f" · more than reserved: {body.get('exceeded')}" if body.get("exceeded") else ""
-            return f"{what} · status {body.get('status')}{f' · {money}' if money else ''}{more}"
+            status = body.get("status")
+            how = f"status {status}" if status else "never sent"
+            return f"{what} · {how}{f' · {money}' if money else ''}{more}"
         case "action.suspense":
-            return f"{what} · {body.get('why', '')} · {_amounts(_map(body.get('reserved')))} stays held"
+            return f"{what} · {body.get('why', '')} · {_amounts(_map(body.get('reserved'))) or 'one call'} stays held"
+        case "serve.started":
+            return _started(body)
+        case "serve.stopped":
+            return f"version {body.get('version')}"
         case "box.refused":
             return _refused(body, beside)
+        case "config.loaded":
+            return loaded_text(body)
+        case "config.refused":
+            return f"the old rules stay in force · {beside.get('reason', '')}"
         case "budget.set":
             limit = body.get("limit")
             shown = amount_text(str(body.get("unit")), limit if isinstance(limit, int) else None)
@@ -195,6 +218,27 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return _rest({**body, **beside})
 
 
+def _started(body: Mapping[str, object]) -> str:
+    """Version, what a crash left open, and where hosts go in development."""
+    ended, suspended = body.get("runs_ended"), body.get("suspended")
+    upstreams = _map(body.get("upstreams"))
+    parts = [
+        f"version {body.get('version')}",
+        *([f"{ended} runs cut off before are ended"] if ended else []),
+        *([f"{suspended} actions without a known outcome stay held"] if suspended else []),
+        *([f"development upstreams: {', '.join(map(str, upstreams))}"] if upstreams else []),
+    ]
+    return " · ".join(parts)
+
+
+def loaded_text(body: Mapping[str, object]) -> str:
+    """What an edit of the configuration or the policies changed, and what of it waits for a new start."""
+    changed = "changed policies" if body.get("policies") != body.get("policies_before") else "the policies as before"
+    later = body.get("later")
+    names = ", ".join(map(str, later)) if isinstance(later, list | tuple) else ""
+    return f"comptroller.yaml as edited, {changed}{f'; not yet in force: {names}' if names else ''}"
+
+
 def _refused(body: Mapping[str, object], beside: Mapping[str, object]) -> str:
     """A refusal of the box: what it looked like and where it wanted to go, in the order people read."""
     count = body.get("count")
@@ -213,10 +257,11 @@ def _amounts(amounts: Mapping[str, object]) -> str:
     return ", ".join(parts)
 
 
-def _reasons(body: Mapping[str, object]) -> str:
+def _reasons(body: Mapping[str, object], *, said: str = "") -> str:
+    """Why, without what was `said` already."""
     reasons = body.get("reasons")
     texts = [str(_map(r).get("text", "")) for r in reasons] if isinstance(reasons, list) else []
-    return "; ".join(dict.fromkeys(t for t in texts if t)) or "no rule permits it"
+    return "; ".join(dict.fromkeys(t for t in texts if t and t not in said)) or "no rule permits it"
 
 
 def _rest(values: Mapping[str, object]) -> str:

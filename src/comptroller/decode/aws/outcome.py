@@ -15,6 +15,8 @@ from comptroller.decode.aws.model_source import operation
 
 BODY_BYTES_MAX = 1 << 20
 MADE_MAX = 256
+MAY_HAVE_RUN = frozenset({408, 424})
+"""Refusals of what took too long or failed half-way: it may have been charged."""
 DEPTH_MAX = 12
 KEPT_CLASSES = frozenset({ActionClass.PROVISION, ActionClass.PAY, ActionClass.ENTITLE, ActionClass.EXECUTE})
 """Whose responses name something that lives on."""
@@ -62,9 +64,10 @@ class AwsMeter:
     def finish(self, *, complete: bool) -> Outcome:
         """What the response proved. Never raises."""
         done = 200 <= self._status < 300
-        failed_inside = done and _ERROR_ROOT.match(bytes(self._body[:512])) is not None
+        s3 = self._action.operation.startswith("aws:s3:")
+        failed_inside = done and s3 and _ERROR_ROOT.match(bytes(self._body[:512])) is not None
         ok = done and not failed_inside
-        refused = 400 <= self._status < 500 or failed_inside
+        refused = (400 <= self._status < 500 and self._status not in MAY_HAVE_RUN) or failed_inside
         made: tuple[str, ...] = ()
         if ok and not self._cut and self._action.classes & KEPT_CLASSES:
             made = self._made()

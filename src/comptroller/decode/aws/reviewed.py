@@ -648,6 +648,20 @@ REVIEWED: tuple[Rule, ...] = (
         "Invoke*",
         "asks a model",
     ),
+    # ------------------------------------------------------------------ what IAM calls a write, and is more
+    Rule("entitle", "transfer", "CreateUser UpdateUser ImportSshPublicKey", "lets somebody in"),
+    Rule("entitle", "codepipeline", "PutApprovalResult", "answers where a person was to be asked"),
+    Rule("entitle", "apigateway", "UpdateRestApi PutRestApi ImportRestApi", "carries the policy of who may call it"),
+    Rule("reveal", "route53domains", "RetrieveDomainAuthCode", "whoever holds it can take the domain away"),
+    Rule(
+        "execute",
+        "ec2 autoscaling",
+        "CreateLaunchTemplate CreateLaunchTemplateVersion ModifyLaunchTemplate CreateLaunchConfiguration",
+        "groups start machines from it by themselves, with its start-up script",
+    ),
+    Rule("provision", "backup", "StartRestoreJob", "makes the machine or database anew"),
+    Rule("provision", "braket", "CreateQuantumTask", "costs by task and shot"),
+    Rule("blind", "dynamodb", "UpdateContinuousBackups", "can switch the table's backups off"),
     Rule("infer", "qbusiness qapps", "Chat ChatSync PredictQApp StartQAppSession", "asks a model"),
 )
 

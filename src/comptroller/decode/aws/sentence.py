@@ -43,6 +43,12 @@ def _run_instances(action: Action) -> str:
     return f"start {count} x {what}{f' as role {_word(role)}' if role else ''}{code}"
 
 
+def _load_balancer(action: Action) -> str:
+    kind = action.parameters.get("Type")
+    name = action.parameters.get("Name")
+    return f"create {_word(kind or 'application')} load balancer {_word(name or '?')}"
+
+
 def _modify_instance(action: Action) -> str:
     kind = _at(action.parameters, "InstanceType.Value")
     who = _some(action.parameters.get("InstanceId"))
@@ -69,6 +75,7 @@ def _form(text: str) -> Callable[[Action], str]:
 _FORMS: Mapping[str, Callable[[Action], str]] = {
     "ec2:RunInstances": _run_instances,
     "ec2:ModifyInstanceAttribute": _modify_instance,
+    "elbv2:CreateLoadBalancer": _load_balancer,
     **{
         operation: _form(text)
         for operation, text in {
@@ -94,7 +101,6 @@ _FORMS: Mapping[str, Callable[[Action], str]] = {
             "ec2:GetPasswordData": "read the administrator password of {InstanceId}",
             "ec2:DeleteFlowLogs": "stop network logs {FlowLogIds}",
             "ec2:PurchaseReservedInstancesOffering": "buy {#} reserved instances ({ReservedInstancesOfferingId})",
-            "elbv2:CreateLoadBalancer": "create {Type} load balancer {Name}",
             "elb:CreateLoadBalancer": "create classic load balancer {LoadBalancerName}",
             "elbv2:DeleteLoadBalancer": "delete load balancer {LoadBalancerArn}",
             "autoscaling:CreateAutoScalingGroup": "create group {AutoScalingGroupName} of up to {MaxSize} machines",

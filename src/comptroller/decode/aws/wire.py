@@ -11,12 +11,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from comptroller.core.request import Request, Stream
+from comptroller.core.secrecy import scrubbed
 
 TARGET_LENGTH_MAX = 64 << 10
 PAIRS_MAX = 10_000
 HEADERS_MAX = 200
 INFLATED_BYTES_MAX = 4 << 20
 NAME_SHOWN_MAX = 80
+NAME_READ_MAX = 4096
 
 REPEATABLE = frozenset({"accept", "accept-encoding", "connection", "via", "x-forwarded-for", "te"})
 """Headers that may stand more than once; none of them is read or passed on."""
@@ -74,8 +76,8 @@ class Wire:
 
 
 def shown(name: str) -> str:
-    """A name from the caller, fit for a message."""
-    return name[:NAME_SHOWN_MAX].encode("ascii", "backslashreplace").decode()
+    """A name from the caller, fit for a message that is told and kept: short, plain, and no key."""
+    return scrubbed(name[:NAME_READ_MAX])[:NAME_SHOWN_MAX].encode("ascii", "backslashreplace").decode()
 
 
 def unescape(text: str, where: str) -> str:

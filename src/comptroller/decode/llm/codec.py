@@ -30,6 +30,7 @@ from comptroller.decode.shape import (
 from comptroller.decode.target import AmbiguousTarget, parse_target
 
 MODEL_CHARACTERS_MAX = 256
+FETCHES_SHOWN_MAX = 5
 SENSITIVE = frozenset(
     {"messages", "input", "system", "instructions", "prompt", "prediction", "metadata", "user", "tools", "mcp_servers"}
     | {"container", "safety_identifier"}
@@ -83,6 +84,8 @@ class LlmCodec(ABC):
             classes = classes | tools.classes
             if tools.hosted:
                 body["@hosted_tools"] = list(tools.hosted)
+            if tools.fetches:
+                body["@fetches"] = list(tools.fetches)
         else:
             operation, body = self._listing(request, target.path)
             classes = frozenset({ActionClass.READ})
@@ -192,6 +195,9 @@ class LlmCodec(ABC):
         parts.append("no limit on what comes back" if out is None else f"at most {out:,} tokens out")
         if isinstance(hosted, list):
             parts.append("with hosted " + ", ".join(str(kind) for kind in hosted))
+        fetches = action.parameters.get("@fetches")
+        if isinstance(fetches, list):
+            parts.append("which fetches from " + ", ".join(str(host) for host in fetches[:FETCHES_SHOWN_MAX]))
         return f"ask {action.parameters.get('model')} ({', '.join(parts)})"
 
 

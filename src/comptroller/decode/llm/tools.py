@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from comptroller.core.action import ActionClass, Value
 from comptroller.decode.shape import Undecodable
 
 TOOLS_MAX = 4096
+
+_HOST = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?([A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?)(?=[/?#]|$)")
 
 CLIENT_TOOLS = frozenset(
     {"function", "custom", "local_shell", "apply_patch", "computer_use_preview", "computer", "bash", "text_editor"}
@@ -29,17 +32,22 @@ HOSTED_TOOLS: Mapping[str, frozenset[ActionClass]] = {
     "file_search": frozenset(),
     "image_generation": frozenset(),
     "tool_search_tool": frozenset(),
+    "stored_prompt": frozenset({ActionClass.EXECUTE, ActionClass.COMMUNICATE}),
 }
 """Tools the service runs itself: `execute` where they run code, `communicate` where they carry what the agent writes to
-hosts that no boundary here sees."""
+hosts that no boundary here sees. A stored prompt may switch on any of them."""
+LINK_MEMBERS = frozenset({"image_url", "file_url", "video_url", "audio_url"})
+CONTENT_MEMBERS = ("messages", "input", "system", "prediction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Hosted tools by kind, sorted, and the classes they add."""
+    """Hosted tools by kind, sorted, the classes they add, and hosts of links that the service itself would fetch:
+    whatever the agent wrote into such a link reaches its host."""
 
     hosted: tuple[str, ...]
     classes: frozenset[ActionClass]
+    fetches: tuple[str, ...] = ()
 
 
 def tools_of(body: Mapping[str, Value]) -> Tools:
@@ -56,9 +64,38 @@ def tools_of(body: Mapping[str, Value]) -> Tools:
         kinds.add("web_search")
     if body.get("container") is not None:
         kinds.add("code_execution")
+    if body.get("prompt") is not None:
+        kinds.add("stored_prompt")
+    if "search" in str(body.get("model", "")).lower():
+        kinds.add("web_search")
     hosted = sorted(kinds & HOSTED_TOOLS.keys())
     classes = frozenset(cls for kind in hosted for cls in HOSTED_TOOLS[kind])
-    return Tools(hosted=tuple(hosted), classes=classes)
+    links = frozenset(link for name in CONTENT_MEMBERS for link in _links(body.get(name)))
+    if links:
+        classes |= {ActionClass.COMMUNICATE}
+    return Tools(hosted=tuple(hosted), classes=classes, fetches=tuple(sorted(links)))
+
+
+def _links(value: Value) -> Iterator[str]:
+    """Hosts of the links in content parts; what a tool was called with is text, and nobody fetches it."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if name in LINK_MEMBERS:
+                link = member.get("url") if isinstance(member, Mapping) else member
+                yield from _fetched(link)
+            elif name == "url" and value.get("type") == "url":
+                yield from _fetched(member)
+            elif not (name == "input" and value.get("type") in ("tool_use", "server_tool_use", "mcp_tool_use")):
+                yield from _links(member)
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for member in value:
+            yield from _links(member)
+
+
+def _fetched(link: Value) -> Iterator[str]:
+    if isinstance(link, str) and not link.strip().lower().startswith("data:"):
+        host = _HOST.search(link.strip())
+        yield host[1].lower() if host else "an address that cannot be read"
 
 
 def _kind(tool: Value) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome, Unit
@@ -26,7 +26,7 @@ from comptroller.decode.shape import (
 )
 from comptroller.decode.stripe.form import MalformedForm, dump_form, parse_form
 from comptroller.decode.stripe.money import money_text, payment_of
-from comptroller.decode.stripe.operations import find_operation, operations
+from comptroller.decode.stripe.operations import find_operation, operations, with_members
 from comptroller.decode.target import AmbiguousTarget, parse_target
 
 BOUND_HEADERS = ("stripe-account", "stripe-context", "stripe-version")
@@ -78,7 +78,7 @@ class StripeCodec:
         for name in ("stripe-account", "stripe-context"):
             if name in headers and not re.fullmatch(r"[A-Za-z0-9_/-]{1,255}", str(headers[name])):
                 raise Undecodable(f"the header `{name}` is not an account")
-        classes = operation.classes
+        classes = with_members(operation.classes, _names(form))
         if operation.method == "GET" and operation.name.startswith("stripe:issuing.cards:") and _shows_card(form):
             classes |= {ActionClass.REVEAL}
         key = only_header(request, "idempotency-key") if request.method == "POST" else None
@@ -260,6 +260,14 @@ def _shows_card(form: Mapping[str, Value]) -> bool:
     expand = form.get("expand")
     names = expand if isinstance(expand, list) else list(expand.values()) if isinstance(expand, Mapping) else [expand]
     return any(str(name).rsplit(".", 1)[-1] in _CARD_NUMBERS for name in names)
+
+
+def _names(form: Value) -> Iterator[str]:
+    """Every name in a form, however deep."""
+    if isinstance(form, Mapping):
+        for name, member in form.items():
+            yield name
+            yield from _names(member)
 
 
 def _family(request: Request) -> str:

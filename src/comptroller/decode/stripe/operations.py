@@ -7,7 +7,7 @@ against Stripe's API reference of version 2026-10-28.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,16 +23,17 @@ PATH_SEGMENTS_MAX = 10
 
 _PAY = """
 application_fees.refunds:create billing.credit_grants:create charges:capture charges:create climate.orders:create
-credit_notes:create customers.balance_transactions:create disputes:close invoices:attach_payment invoices:create
-invoices:finalize invoices:pay invoices:update issuing.authorizations:approve payment_intents:apply_customer_balance
+coupons:create credit_notes:create customers.balance_transactions:create disputes:close invoiceitems:create
+invoiceitems:update invoices.lines:update invoices:add_lines invoices:attach_payment invoices:create invoices:finalize
+invoices:pay invoices:update invoices:update_lines issuing.authorizations:approve payment_intents:apply_customer_balance
 payment_intents:capture payment_intents:confirm payment_intents:create payment_intents:increment_authorization
-payment_intents:update payouts:create payouts:reverse quotes:accept refunds:create subscription_items:create
-subscription_items:update subscription_schedules:create subscription_schedules:update subscriptions:create
-subscriptions:migrate subscriptions:resume subscriptions:update terminal.readers:collect_payment_method
-terminal.readers:confirm_payment_intent terminal.readers:process_payment_intent terminal.readers:refund_payment
-topups:create transfers.reversals:create transfers:create treasury.credit_reversals:create
-treasury.debit_reversals:create treasury.inbound_transfers:create treasury.outbound_payments:create
-treasury.outbound_transfers:create
+payment_intents:update payouts:create payouts:reverse promotion_codes:create quotes:accept refunds:create
+subscription_items:create subscription_items:update subscription_schedules:create subscription_schedules:update
+subscriptions:create subscriptions:migrate subscriptions:resume subscriptions:update
+terminal.readers:collect_payment_method terminal.readers:confirm_payment_intent terminal.readers:process_payment_intent
+terminal.readers:refund_payment topups:create transfers.reversals:create transfers:create
+treasury.credit_reversals:create treasury.debit_reversals:create treasury.inbound_transfers:create
+treasury.outbound_payments:create treasury.outbound_transfers:create
 """
 _ENTITLE = """
 account_links:create account_sessions:create accounts.capabilities:update accounts.external_accounts:create
@@ -70,6 +71,10 @@ _ADDED: tuple[tuple[ActionClass, str], ...] = (
     (COMMUNICATE, _COMMUNICATE),
     (BLIND, _BLIND),
 )
+MOVING_MEMBERS = frozenset(
+    {"transfer_data", "on_behalf_of", "application_fee", "application_fee_amount", "application_fee_percent", "balance"}
+)
+"""Members, however deep, that say who receives money later, or give it: an operation with one is no plain write."""
 _NOT_A_WRITE = frozenset({"stripe:invoices:create_preview"})
 """POST requests that change nothing."""
 
@@ -106,6 +111,13 @@ def _classes(method: str, name: str, added: Mapping[str, set[ActionClass]]) -> f
         return frozenset({DESTROY, *more})
     # A change of who may do what, or a payment, is not also a plain write that a wide permit would let through.
     return frozenset(more) if more & {PAY, ENTITLE, DESTROY, COMMUNICATE} else frozenset({WRITE, *more})
+
+
+def with_members(classes: frozenset[ActionClass], names: Iterable[str]) -> frozenset[ActionClass]:
+    """The classes of a request that changes something, given every member it names: some decide where money goes."""
+    if WRITE not in classes or MOVING_MEMBERS.isdisjoint(names):
+        return classes
+    return classes - {WRITE} | {PAY}
 
 
 @cache
