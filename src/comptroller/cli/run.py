@@ -28,6 +28,7 @@ from comptroller.server.place import Paths, load_config
 
 EXIT_LOST = 125
 SUMMARY_SECONDS_MAX = 20.0
+REPOSITORIES_TOLD_MAX = 5
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 IMPATIENCE_SECONDS = 2.0
 """A second Ctrl-C within this time ends the box at once."""
@@ -186,18 +187,20 @@ class Session:
         self._listen_to_signals()
         box.release()
         asyncio.get_running_loop().add_reader(box.reports, self._on_news, box)
+        self._on_news(box)
         waiting = asyncio.create_task(asyncio.to_thread(box.wait))
         reading = asyncio.create_task(self._read(channel, box))
         try:
             code = await waiting
         finally:
             self._deaf(box)
+        box.close()
+        await self._warn(box)
         if self._ended == EXIT_LOST:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             return EXIT_LOST
         code = code if self._ended is None else self._ended
-        box.close()
         try:
             async with asyncio.timeout(SUMMARY_SECONDS_MAX):
                 await channel.send({"op": "exited", "code": code})
@@ -207,6 +210,16 @@ class Session:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         return code
+
+    async def _warn(self, box: Box) -> None:
+        """Name the repositories the agent made: git, run in one of them or above it, would run what they say."""
+        found = await asyncio.to_thread(box.repositories)
+        for folder in found.folders[:REPOSITORIES_TOLD_MAX]:
+            say(f"the git repository `{folder}` was made or changed: read its .git/config and hooks before using git")
+        if len(found.folders) > REPOSITORIES_TOLD_MAX:
+            say(f"{len(found.folders) - REPOSITORIES_TOLD_MAX} more git repositories were made or changed")
+        if not found.whole:
+            say("the workspace has too many folders to look through all of them for new git repositories")
 
     async def _read(self, channel: Channel, box: Box) -> None:
         """Everything the server says while the box lives. Its silence for good is the end of the box."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from comptroller.server.house import House
 from comptroller.server.neutral import neutral_name
 
 IDLE_SECONDS_MAX = 86_400.0
+OPEN_FILES_MAX = 65_536
+"""Every box may hold hundreds of connections: with the usual 1024 descriptors two of them could starve all others."""
 
 
 @click.command()
@@ -28,7 +31,16 @@ IDLE_SECONDS_MAX = 86_400.0
 @config_option
 def serve(page_port: int, idle_exit: float | None, config: Path | None) -> None:
     """Run the server of this installation in the foreground. `comptroller run` starts it by itself."""
+    allow_open_files()
     asyncio.run(_serve(config_path(config), page_port, idle_exit))
+
+
+def allow_open_files() -> None:
+    """As many open files as this user may have, up to `OPEN_FILES_MAX`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(path: Path, page_port: int, idle_exit: float | None) -> None:

@@ -13,6 +13,7 @@ from gateway_kit import BEN, Kit, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from comptroller.enforce.gateway import http1
 from comptroller.testing.loopback import HttpAnswer, HttpRequest, HttpServer
 
 HOST = "api.example.com"
@@ -183,6 +184,13 @@ async def test_a_client_that_waits_for_the_server_to_speak_is_silent(tmp_path: P
         assert found[0]["look"] == "silent"
 
 
+async def test_a_knock_without_a_word_is_recorded(tmp_path: Path) -> None:
+    async with serving(tmp_path) as kit:
+        assert await kit.raw(b"", half_close=True) == b""
+        found = await kit.until(kit.refusals, "recorded")
+        assert found[0]["look"] == "silent"
+
+
 async def test_floods_become_few_entries_with_a_count(tmp_path: Path) -> None:
     async with serving(tmp_path, settings={"refusal_window_seconds": 0.5}) as kit:
         await asyncio.gather(*(kit.raw(b"SSH-2.0-x\r\n") for _ in range(60)))
@@ -317,3 +325,48 @@ def test_original_destination_falls_back_to_the_reached_address() -> None:
         with accepted:
             assert original_destination(accepted) == server.getsockname()
             assert client.getpeername() == server.getsockname()
+
+
+@pytest.mark.parametrize(
+    "bad", [b"X: a\nY: b", b"X: a\rY: b", b"X: a\r\n b", b"X: a\r\n\tb", b"X: \x00", b"X: a\r\r\nY"]
+)
+async def test_a_bad_head_is_refused_byte_by_byte_as_soon_as_it_is_bad(tmp_path: Path, bad: bytes) -> None:
+    async with serving(tmp_path) as kit:
+        reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"GET / HTTP/1.1\r\nHost: api.example.com\r\n" + bad + b"--":
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            assert (await reader.read(64)).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def test_a_head_that_trickles_costs_what_its_bytes_cost(tmp_path: Path) -> None:
+    looked = 0
+    check = http1._check_shape
+
+    def counting(raw: bytes, *, whole: bool) -> None:
+        nonlocal looked
+        looked += len(raw)
+        check(raw, whole=whole)
+
+    async with serving(tmp_path) as kit:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(http1, "_check_shape", counting)
+            reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+            fields = b"X: %s\r\n" % (b"a" * 500) * 20 + b"Connection: close\r\n\r\n"
+            head = b"GET / HTTP/1.1\r\nHost: evil.test\r\n" + fields
+            for at in range(0, len(head), 20):
+                writer.write(head[at : at + 20])
+                await writer.drain()
+                await asyncio.sleep(0.001)
+            async with asyncio.timeout(10):
+                assert (await reader.read(-1)).startswith(b"HTTP/1.1 403 ")
+            writer.close()
+            await writer.wait_closed()
+        await kit.settled()
+        assert len(head) <= looked < 4 * len(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -16,9 +17,10 @@ from gateway_kit import serving
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.errors import ConfigError
 from comptroller.core.request import Header, Outgoing
-from comptroller.enforce.gateway.exchange import UpstreamError
+from comptroller.enforce.gateway.exchange import PENDING, Exchange, UpstreamError
 from comptroller.enforce.gateway.settings import GatewaySettings
 from comptroller.enforce.gateway.upstream import Upstream
+from comptroller.enforce.gateway.wire import READ_BUFFER_BYTES_MAX, Wire
 from comptroller.engine.sequencer import Permit
 from comptroller.testing.certificates import self_signed
 from comptroller.testing.loopback import HttpAnswer, HttpServer, LoopbackServer
@@ -233,3 +235,28 @@ async def test_framing_headers_are_ours_alone() -> None:
 def test_a_bad_development_url_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigError, match="upstreams"):
         upstream(url)
+
+
+async def test_what_came_while_the_client_was_written_to_is_not_waited_for() -> None:
+    here, there = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    with there:
+        _, wire = await loop.connect_accepted_socket(lambda: Wire(tick_seconds=0.05), here)
+        try:
+            exchange = Exchange(wire, GatewaySettings(), method="GET", give_back=lambda: None)
+            size = READ_BUFFER_BYTES_MAX * 2
+            there.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+            assert (await exchange.head()).status == 200
+            assert exchange.poll() is PENDING
+            sending = asyncio.create_task(asyncio.to_thread(there.sendall, b"x" * size))
+            while len(wire.peeked) <= READ_BUFFER_BYTES_MAX:
+                assert await wire.more()
+            received = 0
+            async with asyncio.timeout(20):
+                while received < size:
+                    await exchange.wait(None)
+                    while isinstance(piece := exchange.poll(), bytes):
+                        received += len(piece)
+            await sending
+        finally:
+            wire.abort()

@@ -89,6 +89,9 @@ def main():
             GUARDED.wait(30)
         box.release()
         code = box.wait()
+    if asked.get("repositories"):
+        for folder in box.repositories().folders:
+            print("repository", folder)
     sys.stdout.flush()
     os._exit(code)
 

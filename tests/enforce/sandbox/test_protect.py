@@ -121,6 +121,58 @@ def test_second_names_are_refused(tmp_path: Path) -> None:
         protect.plan(tmp_path, config=None, environments=())
 
 
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [
+        ("[core]\n\thooksPath = .githooks\n", ".githooks"),
+        ('[core] hooksPath = "my hooks" ; ours\n', "my hooks"),
+        ("[core]\nhookspath = one # first\n[core]\nhookspath = two\n", "two"),
+        ("[include]\n\tpath = ../.gitconfig\n", ".gitconfig"),
+        ('[includeIf "onbranch:main"]\n\tpath = ../conf/x.inc\n', "conf/x.inc"),
+        ("[extensions]\n\tworktreeConfig = true\n", ".git/config.worktree"),
+        ("[extensions]\n\tworktreeConfig\n", ".git/config.worktree"),
+    ],
+)
+def test_what_git_would_read_once_it_is_there(tmp_path: Path, config: str, path: str) -> None:
+    repository(tmp_path, config)
+    assert planned(tmp_path)[path] is False
+    plan = protect.plan(tmp_path, config=None, environments=())
+    assert tmp_path / path in {stub.path for stub in plan.stubs}
+
+
+def test_what_git_does_not_read_is_left_alone(tmp_path: Path) -> None:
+    repository(tmp_path, "[extensions]\nworktreeConfig = false\n[core]\n#hooksPath = a\n[gui]\npath = b\n")
+    assert not {"a", "b", ".git/config.worktree"} & planned(tmp_path).keys()
+
+
+def test_includes_of_includes_end(tmp_path: Path) -> None:
+    repository(tmp_path, "[include]\npath = ../one\n")
+    (tmp_path / "one").write_text("[include]\npath = two\npath = one\n")
+    found = planned(tmp_path)
+    assert found["one"] is False and found["two"] is False
+
+
+def test_hooks_of_a_worktree_lie_in_the_worktree(tmp_path: Path) -> None:
+    work, main = tmp_path / "work", repository(tmp_path / "main", "[core]\nhooksPath = .githooks\n")
+    (work / ".githooks").mkdir(parents=True)
+    linked = main / "worktrees" / "work"
+    linked.mkdir(parents=True)
+    (work / ".git").write_text(f"gitdir: {linked}\n")
+    for name, text in (("HEAD", "x"), ("commondir", "../..\n"), ("gitdir", f"{work}/.git\n")):
+        (linked / name).write_text(text)
+    assert planned(work)[".githooks"] is False
+
+
+def test_a_submodule_may_have_slashes_in_its_name(tmp_path: Path) -> None:
+    module = repository(tmp_path) / "modules" / "libs" / "one"
+    (module / "logs").mkdir(parents=True)
+    for name in ("HEAD", "config", "logs/HEAD"):
+        (module / name).write_text("x")
+    found = planned(tmp_path)
+    assert found[".git/modules/libs/one/config"] is False and found[".git/modules/libs/one/hooks"] is False
+    assert not any("logs" in name for name in found)
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=st.binary(max_size=300))
 def test_any_git_file_is_survived(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:

@@ -53,3 +53,22 @@ def test_an_unwritable_workspace_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be protected"):
         stubs.make([Stub(path=tmp_path / "none" / "x", folder=False)])
     stubs.close()
+
+
+def test_no_link_is_followed_to_make_or_remove_one(tmp_path: Path) -> None:
+    work, other = tmp_path / "work", tmp_path / "other"
+    (work / "sub").mkdir(parents=True)
+    other.mkdir()
+    stub = Stub(path=work / "sub" / "hooks", folder=True)
+    stubs = Stubs(work)
+    stubs.make([stub])
+    (work / "sub").rename(work / "moved")
+    (work / "sub").symlink_to("../other")
+    (other / "hooks").mkdir()
+    stubs.close()
+    assert (other / "hooks").is_dir() and (work / "moved" / "hooks").is_dir()
+    stubs = Stubs(work)
+    with pytest.raises(UsageError, match="cannot be protected"):
+        stubs.make([Stub(path=work / "sub" / "config", folder=False, content=b"x")])
+    stubs.close()
+    assert not (other / "config").exists()

@@ -149,8 +149,9 @@ class CredentialBroker:
                 header = Header(credential.header.lower(), credential.prefix + secret)
             case _:
                 header = Header("authorization", f"Bearer {secret}")
-        others = tuple(h for h in headers if h.name != header.name)
-        return replace(clean, headers=(*others, header))
+        # An answer that gives the secret back can only be read, and the secret blotted out, where it is not compressed.
+        others = tuple(h for h in headers if h.name not in (header.name, "accept-encoding"))
+        return replace(clean, headers=(*others, Header("accept-encoding", "identity"), header), secret=secret)
 
     # ------------------------------------------------------------ which one
 

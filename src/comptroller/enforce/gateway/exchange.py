@@ -112,6 +112,9 @@ class Exchange:
 
     async def wait(self, patience: float | None) -> None:
         """Wait until `poll` has news, at most `patience` seconds. Raises `UpstreamError`."""
+        if self.wire.peeked:
+            # It came while the client was written to. A full buffer reads no more: waiting for more would be for ever.
+            return
         limit = self._settings.response_idle_seconds_max
         self.wire.within(limit if patience is None else min(limit, patience))
         try:

@@ -263,7 +263,7 @@ class Flow:
     async def _deny(self, request: Request, codec: Codec, action: Action, code: str, text: str) -> None:
         """A refusal of the gateway's own: no verdict was asked for, so it is recorded as the box's."""
         verdict = Verdict(kind=VerdictKind.DENY, reasons=(Reason(code=code, text=text),))
-        self._refusals.note(code, request.endpoint, action.operation)
+        self._refusals.note(code, request.endpoint, text if code == "no_credential" else action.operation)
         await self._answer(codec, action, request, verdict, refusal(verdict, None), None)
 
     async def _answer(
@@ -282,11 +282,14 @@ class Flow:
             fate.sent = True
             exchange = await self._line.upstream.send(outgoing, released.permit, released.action, body=body)
             try:
-                fate.outcome = await self._relay(exchange, released.codec.meter(released.action))
+                fate.outcome = await self._relay(exchange, released.codec.meter(released.action), outgoing.secret)
             finally:
                 exchange.abort()
         except UpstreamError as error:
             fate.sent, fate.why = error.sent, error.text
+            if not error.sent:
+                # Allowed, and yet it never left: the person should not have to guess why.
+                self._refusals.note(error.code, request.endpoint, error.text)
             await self._failed(error.code, error.text)
         except (Unencodable, NoCredentialError) as error:
             code = "no_credential" if isinstance(error, NoCredentialError) else "unencodable"
@@ -340,10 +343,10 @@ class Flow:
 
     # ------------------------------------------------------------ the answer
 
-    async def _relay(self, exchange: Exchange, meter: Meter) -> Outcome:
+    async def _relay(self, exchange: Exchange, meter: Meter, secret: str) -> Outcome:
         """Pass the answer on as it comes, and let the meter read it; a client that left is outlived, within bounds."""
         head = await exchange.head()
-        relay = Relay(self._http, self._line.settings, meter)
+        relay = Relay(self._http, self._line.settings, meter, secret=secret)
         relay.head(head.status, head.reason, head.headers)
         while True:
             try:

@@ -30,6 +30,7 @@ from comptroller.engine.recorder import Recorder
 from comptroller.ports import Registry
 
 ACCEPT_PAUSE_SECONDS = 0.05
+WEB_PORTS = frozenset({80, 443})
 SO_ORIGINAL_DST = 80
 """Same number for IPv4 (`linux/netfilter_ipv4.h`) and IPv6 (`IP6T_SO_ORIGINAL_DST`)."""
 
@@ -265,6 +266,9 @@ class Attachment:
             seen = Look.RAW if look is Look.TLS else look
             self._refusals.note(seen, place, "inside TLS" if server_name else "")
             wire.abort()
+        elif destination[1] not in WEB_PORTS:
+            # Web clients keep spare connections that they never use; whoever knocks at another door is looking.
+            self._refusals.note(Look.SILENT, self._named(destination))
 
     async def _sniff(self, wire: Wire) -> Look | None:
         """What this connection looks like; None for one that was closed without a word."""

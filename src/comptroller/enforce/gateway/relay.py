@@ -5,18 +5,23 @@ from __future__ import annotations
 from comptroller.enforce.gateway.answers import Unpacker, passed_headers
 from comptroller.enforce.gateway.exchange import UpstreamError
 from comptroller.enforce.gateway.http1 import Http1
+from comptroller.enforce.gateway.mask import Mask
 from comptroller.enforce.gateway.settings import GatewaySettings
 from comptroller.enforce.gateway.wire import WireClosedError, WireTimeoutError
 from comptroller.ports import Meter
 
 
 class Relay:
-    """One answer on its way. A meter may have `pass_on` and `flush`: what the client receives is then its choice."""
+    """One answer on its way, `secret` blotted out.
 
-    def __init__(self, http: Http1, settings: GatewaySettings, meter: Meter) -> None:
+    A meter may have `pass_on` and `flush`: what the client receives is then its choice.
+    """
+
+    def __init__(self, http: Http1, settings: GatewaySettings, meter: Meter, *, secret: str = "") -> None:
         self._http = http
         self._settings = settings
         self._meter = meter
+        self._mask = Mask(secret)
         self._out: list[bytes] = []
         self.waiting = 0
         self._left_at: float | None = None
@@ -26,6 +31,7 @@ class Relay:
 
     def head(self, status: int, reason: bytes, headers: tuple[tuple[str, str], ...]) -> None:
         """The answer's head."""
+        headers = tuple((name, self._mask.whole(value)) for name, value in headers)
         encodings = [value for name, value in headers if name == "content-encoding"]
         self._unpacker = Unpacker(encodings, bytes_max=self._settings.meter_bytes_max)
         known = [pair for pair in headers if self._unpacker.blind or pair[0] != "content-encoding"]
@@ -37,12 +43,15 @@ class Relay:
         if self._edit is not None:
             fields = [pair for pair in fields if pair[0] != "content-length"]
         try:
-            self._put(self._http.start(status, fields, reason=reason))
+            self._put(self._http.start(status, fields, reason=self._mask.once(reason)))
         except ValueError as error:
             raise UpstreamError("upstream_protocol", f"the service's answer is broken: {error}", sent=True) from None
 
     def feed(self, data: bytes) -> None:
         """The next bytes of the answer."""
+        self._feed(self._mask.feed(data))
+
+    def _feed(self, data: bytes) -> None:
         if self._edit is not None:
             data = self._edit(data)
         else:
@@ -70,6 +79,7 @@ class Relay:
 
     async def end(self) -> None:
         """The answer is whole."""
+        self._feed(self._mask.flush())
         if self._edit is not None:
             rest = getattr(self._meter, "flush", bytes)()
             if rest and self._left_at is None:

@@ -27,7 +27,7 @@ from comptroller.engine.sequencer import Permit
 _FRAMING = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
 )
-_BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+_BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 _METHOD = re.compile(r"[A-Z]{1,32}\Z")
 _TARGET = re.compile(r"/[\x21-\x7e]*\Z")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from comptroller.enforce.sandbox import init_config, linux_unsafe, missing, seccomp, toolchain, view
+from comptroller.enforce.sandbox import init_config, linux_unsafe, missing, newborn, seccomp, toolchain, view
 from comptroller.enforce.sandbox.stubs import Stubs
-from comptroller.enforce.sandbox.view import BoxSpec
+from comptroller.enforce.sandbox.view import BoxSpec, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +27,11 @@ class BoxSocket:
 class Box:
     """A box from `launch` to `close`. Its command does not exist before `release`."""
 
-    def __init__(self, child: linux_unsafe.Child, stubs: Stubs) -> None:
+    def __init__(self, child: linux_unsafe.Child, stubs: Stubs, plan: View, moment_ns: int) -> None:
         self._child = child
         self._stubs = stubs
+        self._plan = plan
+        self._moment_ns = moment_ns
         self._closed = False
         self.sockets: Sequence[BoxSocket] = tuple(BoxSocket(role=role, socket=item) for role, item in child.sockets)
 
@@ -42,6 +45,7 @@ class Box:
         bwrap = missing.find_bwrap()
         program = seccomp.assemble(platform.machine())
         plan = view.plan(spec)
+        moment_ns = time.time_ns()
         stubs = Stubs(plan.workspace)
         try:
             stubs.left(plan.leftovers)
@@ -60,10 +64,11 @@ class Box:
         except BaseException:
             stubs.close()
             raise
-        return cls(child, stubs)
+        return cls(child, stubs, plan, moment_ns)
 
     def release(self) -> None:
-        """Start the command. Only after whoever serves `sockets` is ready."""
+        """Start the command. Only after whoever serves `sockets` is ready. Raises a `ComptrollerError` where a
+        protected path is not what it should be."""
         self._child.release()
 
     @property
@@ -75,6 +80,11 @@ class Box:
         """Protected paths that were replaced from outside and covered anew; and False where one could not be, or the
         guard is gone: then the box has lost a wall and must be killed. Does not wait."""
         return self._child.guard.news()
+
+    def repositories(self) -> newborn.Found:
+        """Git repositories that were made or changed in the workspace, other than the protected ones. To be asked when
+        the box has ended; looks through the whole workspace."""
+        return newborn.changed_since(self._plan.workspace, self._moment_ns, known=self._plan.repositories)
 
     def wait(self) -> int:
         """Wait for the end; the command's exit code, 128 + N on a signal."""

@@ -50,11 +50,12 @@ def main() -> NoReturn:
     if os.getppid() != parent:
         os._exit(0)
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    outside = {place: os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW) for place in places}
     _call(_libc.setns, user, _CLONE_NEWUSER)
     _call(_libc.setns, mounts, _CLONE_NEWNS)
     guard = _Guard(proc, places, steps, report)
     try:
-        guard.stand()
+        guard.stand(outside)
     except (_Lost, OSError) as error:
         _say(report, f"lost {error}")
     os._exit(1)
@@ -73,9 +74,11 @@ class _Guard:
         if self._events < 0:
             raise _Lost(os.strerror(ctypes.get_errno()))
 
-    def stand(self) -> None:
+    def stand(self, outside: dict[str, int]) -> None:
         self._watch()
         self._check()
+        for step in self._steps:
+            self._compare(step, outside[step["place"]])
         _say(self._report, "ready")
         poller = select.poll()
         poller.register(self._events, select.POLLIN)
@@ -108,6 +111,14 @@ class _Guard:
                     _say(self._report, f"covered {path}")
             except OSError as error:
                 raise _Lost(f"{path}: {os.strerror(error.errno or 0)}") from error
+
+    def _compare(self, step: dict[str, Any], outside: int) -> None:
+        """Bubblewrap mounts by name. Another box in the same workspace could have put a symbolic link there for just
+        that moment, and something of the machine would be mounted: what is in the box must be what stands outside."""
+        names = os.path.relpath(step["path"], step["place"]).split("/")
+        inside = _identity(self._roots[step["place"]], names)
+        if inside is not None and inside != _identity(outside, names):
+            raise _Lost(f"{step['path']}: it was exchanged while the box was made")
 
     def _covered(self, step: dict[str, Any]) -> bool:
         """False where the path was bare and had to be covered; a path that is not there needs no cover."""
@@ -155,6 +166,21 @@ class _Guard:
         finally:
             os.close(info)
         return text.split("mnt_id:\t", 1)[1].split("\n", 1)[0]
+
+
+def _identity(place: int, names: list[str]) -> tuple[int, int] | None:
+    """Device and number of what `names` lead to without following any link; None where nothing is there."""
+    current = os.dup(place)
+    try:
+        for name in names:
+            above, current = current, os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=current)
+            os.close(above)
+        status = os.fstat(current)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    finally:
+        os.close(current)
+    return status.st_dev, status.st_ino
 
 
 def _cover(descriptor: int, *, writable: bool) -> None:

@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import termios
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -32,13 +33,14 @@ NAMESPACES = 2
 """The init sends its user and its mount namespace before the sockets."""
 COMPLAINT_BYTES_MAX = 4096
 REPORT_BYTES_MAX = 4096
+POLL_MS = 100
 _CREDENTIALS_BYTES = struct.calcsize("3i")
 _SHIELD = 'trap "" INT QUIT HUP TERM; exec "$@"'
 """What the terminal sends to the whole foreground group is for the command alone: bubblewrap must survive it."""
 
 
 class StartError(ComptrollerError):
-    """The box did not come up. `stage` is `bwrap` or `network`; the message is what was said."""
+    """The box did not come up. `stage` is `bwrap`, `network` or `guard`; the message is what was said."""
 
     exit_code = 125
 
@@ -79,23 +81,41 @@ class Guard:
     process: subprocess.Popen[bytes]
     reports: int
     _buffer: bytes = b""
+    _paths: list[str] = field(default_factory=list)
+    _ready: bool = False
+    _lost: bool = False
+
+    def stands(self, seconds: float) -> bool:
+        """Wait until it has looked at every protected path; False where one is not what it should be."""
+        poller = select.poll()
+        poller.register(self.reports, select.POLLIN)
+        until = time.monotonic() + seconds
+        while not self._ready and not self._lost and time.monotonic() < until:
+            poller.poll(POLL_MS)
+            self._read()
+        return self._ready and not self._lost
 
     def news(self) -> tuple[tuple[str, ...], bool]:
         """Paths that were covered anew since the last question, and whether the guard still stands."""
-        standing = True
+        self._read()
+        paths = tuple(self._paths)
+        self._paths.clear()
+        return paths, not self._lost
+
+    def _read(self) -> None:
         try:
-            while True:
-                data = os.read(self.reports, REPORT_BYTES_MAX)
-                if not data:
-                    standing = False
-                    break
+            while data := os.read(self.reports, REPORT_BYTES_MAX):
                 self._buffer += data
+            self._lost = True
         except BlockingIOError:
             pass
         *lines, self._buffer = self._buffer.split(b"\n")
-        texts = [line.decode("utf-8", "surrogateescape") for line in lines]
-        lost = any(text.startswith("lost ") for text in texts)
-        return tuple(text.split(" ", 1)[1] for text in texts if text != "ready"), standing and not lost
+        for text in (line.decode("utf-8", "surrogateescape") for line in lines):
+            kind, _, rest = text.partition(" ")
+            self._ready = self._ready or kind == "ready"
+            self._lost = self._lost or kind == "lost"
+            if rest:
+                self._paths.append(rest)
 
     def close(self) -> None:
         """End it."""
@@ -117,7 +137,10 @@ class Child:
     _terminal: list[object] | None = field(default=None)
 
     def release(self) -> None:
-        """Let the init become the command."""
+        """Let the init become the command, once the guard stands. Raises `StartError`."""
+        if not self.guard.stands(LAUNCH_SECONDS_MAX):
+            why = "; ".join(self.guard.news()[0]) or "the guard of protected paths did not come up"
+            raise StartError(f"the box was not started: {why}", stage="guard")
         self.control.sendall(b"go")
         self.control.close()
 

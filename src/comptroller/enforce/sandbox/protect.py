@@ -15,15 +15,18 @@ from pathlib import Path
 from comptroller.core.errors import UsageError
 from comptroller.enforce.sandbox.bwrap import Bind
 
-EDITOR_FOLDERS = (".vscode", ".idea", ".zed", ".devcontainer")
-"""Editors run tasks, settings and containers found in these."""
+EDITOR_FOLDERS = (".vscode", ".idea", ".zed", ".helix", ".devcontainer", ".devcontainer.json")
+"""Editors run tasks, settings and containers found in these; the last one is a file where it is there."""
 REPOSITORY_DEPTH_MAX = 4
 REPOSITORY_FOLDERS_MAX = 5000
 """How far below the workspace repositories are looked for; deeper ones are not protected."""
 GIT_FILE_BYTES_MAX = 64 << 10
 _NOT_ENTERED = frozenset({"node_modules", "__pycache__", "site-packages", ".venv", ".tox", ".mypy_cache"})
-_HOOKS_PATH = re.compile(r"^\s*hookspath\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
-_WORK_TREE = re.compile(r"^\s*worktree\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+INCLUDED_FILES_MAX = 100
+"""Files of git configuration that others take in; further ones are not protected."""
+_SECTION = re.compile(r'\[\s*([\w.-]+)(?:\s+"(?:[^"\\]|\\.)*")?\s*\]')
+_COMMENT = re.compile(r"(?:^|\s)[#;].*")
+_FALSE = frozenset({"false", "no", "off", "0", ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,11 @@ class Protection:
     stubs: tuple[Stub, ...]
     leftovers: tuple[Stub, ...] = ()
     roots: tuple[Path, ...] = ()
+
+    @property
+    def repositories(self) -> frozenset[Path]:
+        """The `.git` entries whose hooks and configuration are protected."""
+        return frozenset(Path(step.target) for step in self.steps if Path(step.target).name == ".git")
 
     def guarded(self, workspace: Path) -> tuple[list[str], list[dict[str, object]]]:
         """The document of the guard: the places that are writable, and every mount in them with its stub, if it is
@@ -164,24 +172,25 @@ def _repositories(workspace: Path) -> Iterator[Path]:
 
 def _repository(entry: Path, workspace: Path, roots: list[Path]) -> Iterator[Wanted]:
     """What to protect of one `.git`, a folder or (worktree, submodule) a file that points to one."""
+    top = entry.parent
     if entry.is_symlink() or entry.is_dir():
-        yield from _git_folder(entry)
+        yield from _git_folder(entry, top)
         return
     yield file(entry)
     text = _read(entry)
     if not text.startswith("gitdir:"):
         return
-    git = Path(os.path.realpath(entry.parent / text.removeprefix("gitdir:").strip()))
+    git = Path(os.path.realpath(top / text.removeprefix("gitdir:").strip()))
     if git.is_relative_to(workspace):
-        yield from _git_folder(git)
+        yield from _git_folder(git, top)
     elif _belongs(git, entry):
         # INVARIANT: a folder outside the workspace is shown only where it points back to this very `.git` file.
         common = Path(os.path.realpath(git / (_read(git / "commondir").strip() or ".")))
         for place in dict.fromkeys((common, git)):
             if not any(place.is_relative_to(root) for root in roots):
                 roots.append(place)
-        yield from _git_folder(common)
-        yield from _git_folder(git)
+        yield from _git_folder(common, top)
+        yield from _git_folder(git, top, common=common)
 
 
 def _belongs(git: Path, entry: Path) -> bool:
@@ -190,28 +199,71 @@ def _belongs(git: Path, entry: Path) -> bool:
     back = _read(git / "gitdir").strip()
     if back:
         return os.path.realpath(git / back) == str(entry)
-    found = _WORK_TREE.search(_read(git / "config"))
-    return found is not None and os.path.realpath(git / found[1].strip('"')) == str(entry.parent)
+    tops = [value for name, value in _settings(git / "config") if name == "core.worktree"]
+    return bool(tops) and os.path.realpath(git / tops[-1]) == str(entry.parent)
 
 
-def _git_folder(git: Path) -> Iterator[Wanted]:
-    """Hooks, configuration, and the files that could point git to another configuration. Submodules included."""
+def _git_folder(git: Path, top: Path, *, common: Path | None = None) -> Iterator[Wanted]:
+    """Hooks, configuration, and the files that could point git to another configuration. Submodules included. `top` is
+    the folder whose files it keeps, `common` where a linked worktree has its configuration."""
     linked = (git / "gitdir").exists()
+    config = (common or git) / "config"
+    settings = tuple(_settings(config))
     yield folder(git / "hooks", stub=not linked)
     yield file(git / "config", stub=not linked)
     # An own `commondir` would make git read hooks and configuration elsewhere; `.` says: here.
     yield file(git / "commondir", stub=True, content=b".\n")
-    for name in ("config.worktree", "gitdir"):
-        yield file(git / name)
-    hooks = _HOOKS_PATH.search(_read(git / "config"))
-    if hooks is not None:
-        yield folder(Path(os.path.normpath(git.parent / hooks[1].strip('"'))), stub=False)
-    for place in ("modules", "worktrees"):
-        for head in sorted((git / place).glob("*/HEAD"))[:REPOSITORY_FOLDERS_MAX]:
-            if place == "modules":
-                yield from _git_folder(head.parent)
-            else:
-                yield from (file(head.parent / name) for name in ("commondir", "gitdir", "config.worktree"))
+    yield file(git / "gitdir")
+    # Only where this is switched on does git read it; else a stub would be litter that a killed run leaves behind.
+    own = any(name == "extensions.worktreeconfig" and value.lower() not in _FALSE for name, value in settings)
+    yield file(git / "config.worktree", stub=own)
+    for name, value in settings:
+        if name == "core.hookspath" and value:
+            yield folder(Path(os.path.normpath(top / value)), stub=True)
+    yield from _included(config)
+    for head in _heads(git / "modules", "*/HEAD", "*/*/HEAD", "*/*/*/HEAD"):
+        tops = [value for name, value in _settings(head.parent / "config") if name == "core.worktree"]
+        yield from _git_folder(head.parent, Path(os.path.normpath(head.parent / tops[-1])) if tops else top)
+    for head in _heads(git / "worktrees", "*/HEAD"):
+        yield from (file(head.parent / name) for name in ("commondir", "gitdir"))
+        yield file(head.parent / "config.worktree", stub=own)
+
+
+def _heads(place: Path, *patterns: str) -> list[Path]:
+    """The `HEAD`s of git folders below `place`; the name of a submodule may have slashes in it."""
+    found = sorted(head for pattern in patterns for head in place.glob(pattern))
+    return [head for head in found if head.parent.name != "logs" and head.parent.parent.name != "refs"][
+        :REPOSITORY_FOLDERS_MAX
+    ]
+
+
+def _included(config: Path) -> Iterator[Wanted]:
+    """The files that a configuration of git takes in, whatever the condition; such a file may take in others."""
+    seen = {config}
+    waiting = [config]
+    while waiting and len(seen) <= INCLUDED_FILES_MAX:
+        current = waiting.pop()
+        for name, value in _settings(current):
+            path = Path(os.path.normpath(current.parent / os.path.expanduser(value)))
+            if name in ("include.path", "includeif.path") and value and path not in seen:
+                seen.add(path)
+                waiting.append(path)
+                yield file(path, stub=True)
+
+
+def _settings(config: Path) -> Iterator[tuple[str, str]]:
+    """`section.key`, lower-case and without its subsection, and value, as far as a line tells both."""
+    section = ""
+    for line in _read(config).replace("\0", "").splitlines():
+        text = line.strip()
+        header = _SECTION.match(text)
+        if header is not None:
+            section, text = header[1].lower(), text[header.end() :]
+        key, _, value = text.partition("=")
+        value = value.strip()
+        plain = value.split('"')[1] if value.startswith('"') and value.count('"') > 1 else _COMMENT.sub("", value)
+        if key.strip():
+            yield f"{section}.{key.strip().lower()}", plain.strip() if "=" in text else "true"
 
 
 def _read(path: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from comptroller.core.errors import UsageError
@@ -30,12 +30,8 @@ class Stubs:
         """Create what is missing. Raises `UsageError` where the workspace cannot be written."""
         for stub in stubs:
             try:
-                if stub.folder:
-                    stub.path.mkdir(mode=0o755)
-                else:
-                    descriptor = os.open(stub.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-                    with open(descriptor, "wb") as file:
-                        file.write(stub.content)
+                with _held(stub.path) as path:
+                    _make(stub, path)
             except FileExistsError:
                 continue
             except OSError as error:
@@ -44,14 +40,12 @@ class Stubs:
                     hint="the workspace must be writable for whoever runs Comptroller",
                 ) from error
             self._made.append(stub)
-            with contextlib.suppress(OSError):
-                os.setxattr(stub.path, _MARK, b"1", follow_symlinks=False)
 
     def left(self, stubs: Iterable[Stub]) -> None:
         """Also remove at the end those of `stubs` that an earlier run left behind."""
         for stub in stubs:
-            with contextlib.suppress(OSError):
-                if os.getxattr(stub.path, _MARK, follow_symlinks=False):
+            with contextlib.suppress(OSError), _held(stub.path) as path:
+                if os.getxattr(path, _MARK, follow_symlinks=False):
                     self._made.append(stub)
 
     def close(self) -> None:
@@ -62,9 +56,34 @@ class Stubs:
             os.close(self._folder)
             return
         for stub in reversed(self._made):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), _held(stub.path) as path:
                 if stub.folder:
-                    stub.path.rmdir()
-                elif stub.path.read_bytes() == stub.content:
-                    stub.path.unlink()
+                    path.rmdir()
+                elif path.read_bytes() == stub.content:
+                    path.unlink()
         os.close(self._folder)
+
+
+def _make(stub: Stub, path: Path) -> None:
+    if stub.folder:
+        path.mkdir(mode=0o755)
+    else:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with open(descriptor, "wb") as file:
+            file.write(stub.content)
+    with contextlib.suppress(OSError):
+        os.setxattr(path, _MARK, b"1", follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[Path]:
+    """`path` by way of its opened folder, which no link leads to: another box may exchange folders as we go."""
+    folder = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in path.parent.parts[1:]:
+            above = folder
+            folder = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            os.close(above)
+        yield Path(f"/proc/self/fd/{folder}", path.name)
+    finally:
+        os.close(folder)

@@ -71,6 +71,7 @@ class View:
     limits: Mapping[str, int]
     workspace: Path
     guarded: tuple[list[str], list[dict[str, object]]]
+    repositories: frozenset[Path]
 
 
 def plan(spec: BoxSpec) -> View:
@@ -117,6 +118,7 @@ def plan(spec: BoxSpec) -> View:
         limits=limits,
         workspace=workspace,
         guarded=protection.guarded(workspace),
+        repositories=protection.repositories,
     )
 
 
