@@ -109,6 +109,8 @@ class Terminal:
                     break
             except OSError:
                 break
+        else:
+            os.kill(self.pid, signal.SIGKILL)
         status = os.waitpid(self.pid, 0)[1]
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
@@ -129,7 +131,7 @@ class TestTerminal:
         terminal.expect(b"some text")
         terminal.type(b"\x1a")
         terminal.expect(b"Stopped")
-        terminal.type(b"kill -9 %1; wait; echo do''ne\n")
+        terminal.type(b"kill -9 %1; wait %1; echo do''ne\n")
         terminal.expect(b"done")
         terminal.type(b"exit 9\n")
         assert terminal.end() == 9

@@ -129,7 +129,11 @@ def test_jupyter_serves_inside(boxes: Boxes) -> None:
                               "--allow-root", "--IdentityProvider.token=t"], stderr=subprocess.PIPE, text=True)
         for line in p.stderr:
             if "http://127.0.0.1:8888" in line: break
-        print(json.load(urllib.request.urlopen("http://127.0.0.1:8888/api/status?token=t"))["kernels"])
+        for attempt in range(100):  # it says so a moment before it listens
+            try: answer = urllib.request.urlopen("http://127.0.0.1:8888/api/status?token=t")
+            except OSError: time.sleep(0.1)
+            else: break
+        print(json.load(answer)["kernels"])
         p.kill()
         """
     )
