@@ -7,6 +7,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from comptroller.core.action import canonical
 from comptroller.core.jcs import NotJson, jcs
 
 SCALARS = (
@@ -43,3 +44,10 @@ def test_where_encoders_differ(value: object) -> None:
 def test_what_is_not_json_is_refused(value: object) -> None:
     with pytest.raises(NotJson):
         jcs(value)
+
+
+@settings(max_examples=150)
+@given(VALUES)
+def test_a_canonical_form_may_be_written_plainly(value: object) -> None:
+    form = canonical(value)
+    assert jcs(form, plain=True) == rfc8785.dumps(form)  # type: ignore[arg-type]

@@ -168,7 +168,7 @@ def canonical(value: Value, depth: int = 0) -> object:
 def canonical_bytes(value: Value) -> bytes:
     """RFC 8785 JCS bytes of a value, in its canonical form."""
     try:
-        return jcs(canonical(value))
+        return jcs(canonical(value), plain=True)
     except NotJson as error:
         raise Uncanonical(str(error)) from error
 

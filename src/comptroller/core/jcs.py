@@ -18,11 +18,14 @@ class NotJson(ValueError):
     """A value that RFC 8785 gives no bytes for."""
 
 
-def jcs(value: object) -> bytes:
-    """The RFC 8785 bytes of `value`, whose mappings have text for keys. Raises `NotJson`."""
+def jcs(value: object, *, plain: bool = False) -> bytes:
+    """The RFC 8785 bytes of `value`, whose mappings have text for keys. Raises `NotJson`.
+
+    `plain`: the value is a canonical form (`core.action.canonical`), whose numbers are small integers.
+    """
     try:
         text = _ENCODER.encode(value)
-        if not _DOUBT.search(text):
+        if (plain and text.isascii()) or not _DOUBT.search(text):
             return text.encode("utf-8")
     except (TypeError, ValueError, RecursionError):
         pass
