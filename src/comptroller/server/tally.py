@@ -12,7 +12,9 @@ from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.words import amount_text, loaded_text, suggestion
 
 NOTICE_CHARS_MAX = 600
-KINDS_REMEMBERED_MAX = 1_000
+REFUSALS_TOLD_MAX = 50
+"""Different refusals a person is told of in one run: more would bury the questions. The log has them all."""
+_REFUSALS = frozenset({"denied", "box"})
 _TOLD_AGAIN = frozenset({10, 100, 1_000, 10_000, 100_000})
 
 
@@ -36,6 +38,7 @@ class Tally:
     settled: Counter[str] = field(default_factory=Counter)
     made: list[str] = field(default_factory=list)
     untold: int = 0
+    _refusals: int = 0
     _told: Counter[str] = field(default_factory=Counter)
 
     def count(self, kind: str, summary: Mapping[str, object]) -> None:
@@ -57,10 +60,12 @@ class Tally:
                         self.settled[str(unit)] += amount
 
     def worth_telling(self, notice: Notice) -> bool:
-        """True for the first of its kind and then ever more rarely."""
-        if notice.key not in self._told and len(self._told) >= KINDS_REMEMBERED_MAX:
-            self.untold += 1
-            return False
+        """True for the first of its kind and then ever more rarely. A question is told whatever came before it."""
+        if notice.kind in _REFUSALS and notice.key not in self._told:
+            if self._refusals >= REFUSALS_TOLD_MAX:
+                self.untold += 1
+                return False
+            self._refusals += 1
         self._told[notice.key] += 1
         count = self._told[notice.key]
         told = count == 1 or count in _TOLD_AGAIN
@@ -96,7 +101,8 @@ class Tally:
             money += f", {usd_text(still)} still held"
         tokens = self.settled["tokens"]
         extra = f", {amount_text('tokens', tokens)}" if tokens else ""
-        return f"run {neutral_name(data['run'])}: {money}{extra} · {', '.join(parts)}"
+        more = f"\n  {self.untold} notices were not shown here: comptroller tail" if self.untold else ""
+        return f"run {neutral_name(data['run'])}: {money}{extra} · {', '.join(parts)}{more}"
 
 
 def notice_of(
