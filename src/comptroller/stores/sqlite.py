@@ -59,6 +59,7 @@ class _Batch:
 
     edge: merkle.Edge
     wrote: bool = False
+    erased: bool = False
     entries: list[Sequence[object]] = field(default_factory=list)
     nodes: list[Sequence[object]] = field(default_factory=list)
     private: list[Sequence[object]] = field(default_factory=list)
@@ -150,9 +151,7 @@ class SqliteStore:
             connection.execute("BEGIN IMMEDIATE")
             self._check_alone(connection, hot)
             batch = _Batch(self._edge)
-            self._decide_all(hot, asks, batch)
-            hot.flush()
-            _append_log(connection, batch)
+            self._decide_all(connection, hot, asks, batch)
             connection.execute("COMMIT")
             self._edge = batch.edge
             self.batches += 1
@@ -167,18 +166,22 @@ class SqliteStore:
                 ask.error = ask.error or type(failure)(failure.message, hint=failure.hint)
         _tell(asks)
 
-    def _decide_all(self, hot: Hot, asks: list[_Ask], batch: _Batch) -> None:
-        """Let everyone decide. Where all are patient, what comes meanwhile joins `asks` and shares their fsync."""
-        for ask in asks:
-            self._decide(hot, ask, batch)
+    def _decide_all(self, connection: sqlite3.Connection, hot: Hot, asks: list[_Ask], batch: _Batch) -> None:
+        """Let everyone decide and write what they decided, all but the commit.
+
+        Where all are patient, what comes meanwhile joins `asks`: their work is done by then, and one fsync serves all.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS_MAX
-        while len(asks) < BATCH_COMMITS_MAX and not self._ended and all(ask.wants.patient for ask in asks):
-            more = self._waiting(max(0.0, deadline - time.monotonic()))
-            if not more:
-                return
-            asks += more
-            for ask in more:
+        waiting: Sequence[_Ask] = tuple(asks)
+        while waiting:
+            for ask in waiting:
                 self._decide(hot, ask, batch)
+            hot.flush()
+            _append_log(connection, batch)
+            if self._ended or len(asks) >= BATCH_COMMITS_MAX or not all(ask.wants.patient for ask in asks):
+                return
+            waiting = self._waiting(max(0.0, deadline - time.monotonic()))
+            asks += waiting
 
     def _check_alone(self, connection: sqlite3.Connection, hot: Hot) -> None:
         """What is known counts only while nobody else writes the file."""
@@ -236,7 +239,7 @@ class SqliteStore:
 
     def _scrub_erased(self, connection: sqlite3.Connection, batch: _Batch) -> None:
         """Erased values must leave the write-ahead log too; a reader in the way only delays that to the next batch."""
-        self._scrub = self._scrub or bool(batch.erase)
+        self._scrub = self._scrub or batch.erased
         if not self._scrub:
             return
         with suppress(sqlite3.Error):
@@ -346,11 +349,15 @@ def _edge_of(connection: sqlite3.Connection, path: Path) -> merkle.Edge:
 
 
 def _append_log(connection: sqlite3.Connection, batch: _Batch) -> None:
+    """Write what the batch has to append, and start its lists afresh."""
     insert_many(connection, "INSERT INTO entries (idx, run, leaf)", 3, batch.entries)
     insert_many(connection, "INSERT INTO nodes (level, position, hash)", 3, batch.nodes)
     insert_many(connection, "INSERT INTO private (entry, name, salt, value)", 4, batch.private)
     if batch.erase:
         connection.executemany("DELETE FROM private WHERE entry = ? AND name = ?", batch.erase)
+        batch.erased = True
+    for rows in (batch.entries, batch.nodes, batch.private, batch.erase):
+        rows.clear()
 
 
 def _tell(asks: Iterable[_Ask]) -> None:
