@@ -77,7 +77,7 @@ class SqliteStore:
         self.batches = 0
         self.fsyncs = 0
         self._steps = steps
-        self._queue: queue.Queue[_Ask | None] = queue.Queue(QUEUED_COMMITS_MAX)
+        self._queue: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._closing = False
         self._ended = False
         self._connection: sqlite3.Connection | None = None
@@ -118,13 +118,12 @@ class SqliteStore:
         ask = _Ask(wants, decide, loop, loop.create_future())
         if self._closing:
             raise StoreError("the store is closed")
-        try:
-            self._queue.put_nowait(ask)
-        except queue.Full:
+        if self._queue.qsize() >= QUEUED_COMMITS_MAX:
             raise StoreError(
                 f"over {QUEUED_COMMITS_MAX} changes wait to be written",
                 hint="the disk is too slow for this many agents; repeat later",
-            ) from None
+            )
+        self._queue.put(ask)
         return cast(Committed[T], await ask.future)
 
     def _write_until_closed(self) -> None:
