@@ -50,8 +50,8 @@ absent() {
 
 # What the tests call; wheels bring the rest. Without Node.js its test is skipped, which fails only in CI.
 system() {
-    missing=$(absent git:git ssh:openssh-client curl:curl runuser:util-linux)
-    if may_install; then missing="$missing$(absent node:nodejs)"; fi
+    missing=$(absent git:git ssh:openssh-client curl:curl)
+    if may_install; then missing="$missing$(absent node:nodejs runuser:util-linux)"; fi
     python=$(find_python) || missing="$missing python3"
     if [ -n "${python:-}" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         missing="$missing $(venv_package "$python")"
