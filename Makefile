@@ -39,7 +39,7 @@ bench: setup
 nightly: system setup
 	@seed=$${SEED:-$$(date +%Y%m%d)}; start=$$(date +%s); \
 	echo "seed $$seed (SEED=$$seed make nightly repeats it)"; \
-	$(RUN) -m pytest --hypothesis-profile=nightly --hypothesis-seed="$$seed" -m nightly --timeout=3600 $(TESTS) && \
+	$(RUN) -m pytest --hypothesis-profile=nightly --hypothesis-seed="$$seed" -m "nightly or fuzz" --timeout=3600 $(TESTS) && \
 	echo "seed $$seed, $$(($$(date +%s) - start)) seconds"
 
 lock: setup

@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.fuzz_kit import fuzz
 from wire_kit import DENIED, MESSAGE, again, request
 
 from comptroller import price
@@ -58,7 +59,7 @@ def test_the_hosts_here_cover_every_codec() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HOSTS))
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@fuzz(120, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_total_and_deterministic_over_hostile_requests(name: str, data: st.DataObject) -> None:
     asked = data.draw(requests(host=data.draw(st.sampled_from(HOSTS[name]))))
@@ -121,7 +122,7 @@ BODIES = [
 ]
 
 
-@settings(max_examples=120, deadline=None)
+@fuzz(120)
 @given(data=st.data())
 def test_meters_are_total_over_any_answer_however_cut(data: st.DataObject) -> None:
     asked = data.draw(st.sampled_from(GOOD))

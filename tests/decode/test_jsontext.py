@@ -7,8 +7,9 @@ from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.fuzz_kit import fuzz
 
 from comptroller.core.action import canonical_bytes
 from comptroller.decode.jsontext import NESTING_MAX, MalformedJson, dump_json, parse_json
@@ -57,7 +58,7 @@ def test_numbers_keep_their_digits(text: str) -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@fuzz(200)
 @given(json_values)
 def test_what_is_read_has_a_digest_and_is_written_the_same(value: object) -> None:
     try:
@@ -68,7 +69,7 @@ def test_what_is_read_has_a_digest_and_is_written_the_same(value: object) -> Non
     assert canonical_bytes(again) == canonical_bytes(first)
 
 
-@settings(max_examples=200, deadline=None)
+@fuzz(200)
 @given(st.binary(max_size=60))
 def test_garbage_raises_nothing_else(text: bytes) -> None:
     with suppress(MalformedJson):

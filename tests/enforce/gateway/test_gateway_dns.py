@@ -9,8 +9,9 @@ import socket
 import struct
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.fuzz_kit import fuzz
 
 from comptroller.enforce.gateway.dns import POOL, Answers, MalformedError, Names, parse_query
 
@@ -84,7 +85,7 @@ def test_malformed_packets_are_dropped_or_formerr() -> None:
     assert code_of(server.answer(struct.pack("!6H", 1, 0x100, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1")) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(
     st.binary(max_size=600)
     | st.builds(lambda head, rest: head + rest, st.just(query("a.example")[:12]), st.binary(max_size=300))

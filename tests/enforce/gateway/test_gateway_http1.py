@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.fuzz_kit import fuzz
 
 from comptroller.core.request import Header, Outgoing
 from comptroller.enforce.gateway.exchange import UpstreamError
@@ -50,7 +51,7 @@ FIRST = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@fuzz(1500)
 @given(first=FIRST, lines=st.lists(LINE, max_size=5), host=st.booleans())
 def test_what_passes_means_the_same_to_h11(first: bytes, lines: list[bytes], host: bool) -> None:
     named = [b"Host: api.example.com"] if host else []
@@ -76,7 +77,7 @@ def test_what_passes_means_the_same_to_h11(first: bytes, lines: list[bytes], hos
         assert len(oracle.next_event().data) == head.length
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(name=st.text(max_size=6), value=st.text(max_size=10), target=st.text(max_size=6))
 def test_what_is_written_is_read_back_as_it_was(name: str, value: str, target: str) -> None:
     outgoing = Outgoing(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from gateway_kit import BEN, Kit, serving
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.fuzz_kit import fuzz
 
 from comptroller.enforce.gateway import http1
 from comptroller.testing.loopback import HttpAnswer, HttpRequest, HttpServer
@@ -290,7 +291,7 @@ FRAGMENTS = [
 ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(
         st.one_of(

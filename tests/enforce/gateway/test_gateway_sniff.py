@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.fuzz_kit import fuzz
 
 from comptroller.enforce.gateway.sniff import SNIFF_BYTES_MAX, Look, look_at
 
@@ -56,7 +57,7 @@ def test_more_is_waited_for(first: bytes) -> None:
     assert look_at(first, ended=True) not in (None, Look.HTTP2, Look.TLS)
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_named_in_the_end(first: bytes) -> None:
     assert look_at(first, ended=True) is not None
@@ -64,7 +65,7 @@ def test_any_bytes_are_named_in_the_end(first: bytes) -> None:
         assert look_at(first) is not None
 
 
-@settings(max_examples=60, deadline=None)
+@fuzz(60)
 @given(st.sampled_from([*STRATUM, b"GET / HTTP/1.1\r\n", b"SSH-2.0-x\r\n"]), st.integers(1, 60))
 def test_a_cut_never_changes_the_name(first: bytes, cut: int) -> None:
     whole = look_at(first)
