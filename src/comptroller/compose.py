@@ -522,7 +522,7 @@ class GatewayDoor:
 async def open_installation(config_path: Path) -> Installation:
     """Open the installation of `config_path`: lock, keys, policies, store, engine, gateway.
 
-    Raises `ConfigError`, `MissingError`, `StoreError`, and `RefusedError` where another `serve` holds the lock.
+    Raises `ConfigError`, `MissingError`, `StoreError`, and `UsageError` where another `serve` holds the lock.
     """
     config = load_config(config_path)
     boundary = load_boundary(config, config_path)

@@ -159,10 +159,6 @@ class Wire(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    def unread(self, data: bytes) -> None:
-        """Put back bytes that were taken too early."""
-        self._data = data + self._data
-
     # ------------------------------------------------------------ writing
 
     def write(self, data: bytes) -> None:
