@@ -236,7 +236,8 @@ def build_engine(
     sequencer = Sequencer(
         store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook, marks=upstream_marks(config)
     )
-    settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook)
+    pricer = price.Prices()
+    settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook, pricer=pricer)
     return Engine(
         store=store,
         runbook=runbook,
@@ -244,7 +245,7 @@ def build_engine(
         recorder=Recorder(store=store, clock=clock, scribe=scribe, hub=hub),
         gatekeeper=Gatekeeper(
             registry=registry_of(config),
-            pricer=price.estimate,
+            pricer=pricer,
             boundary=boundary,
             sequencer=sequencer,
             settler=settler,

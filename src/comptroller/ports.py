@@ -12,10 +12,11 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, EntryDraft, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
-from comptroller.core.estimate import Estimate, Outcome
-from comptroller.core.request import NativeResponse, Outgoing, Request
+from comptroller.core.estimate import Estimate, Outcome, Unit
+from comptroller.core.request import Request
 from comptroller.core.reservation import AccountDelta, Reservation
-from comptroller.core.verdict import BoundaryResult, Verdict
+from comptroller.core.verdict import BoundaryResult
+from comptroller.decode.codec import Codec
 
 T = TypeVar("T")
 
@@ -166,48 +167,6 @@ class Store(Protocol):
 # ---------------------------------------------------------------- decode, price, boundary
 
 
-class Meter(Protocol):
-    """Reads one response as it streams past, sans-IO, in bounded memory."""
-
-    def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """The response's status and headers (lower-case names)."""
-        ...
-
-    def feed(self, data: bytes) -> None:
-        """The next body bytes, as sent by the service (content-encoding identity)."""
-        ...
-
-    def finish(self, *, complete: bool) -> Outcome:
-        """What the response proved; `complete` is False where it was cut. Never raises."""
-        ...
-
-
-class Codec(Protocol):
-    """One service on the wire. Every function is total and pure."""
-
-    name: str
-
-    def decode(self, request: Request) -> Action:
-        """What the request would do; an `unknown` action with a reason where nobody can say. Never raises."""
-        ...
-
-    def encode(self, action: Action, request: Request) -> Outgoing:
-        """The request anew, from the decoded action. Raises `Unencodable` (core.request) where it cannot be."""
-        ...
-
-    def refuse(self, action: Action, request: Request, verdict: Verdict, message: str) -> NativeResponse:
-        """The service's own `not authorized` answer carrying `message`. Never raises."""
-        ...
-
-    def meter(self, action: Action) -> Meter:
-        """A reader for this action's response."""
-        ...
-
-    def sentence(self, action: Action) -> str:
-        """What the action does in plain words, without price (`start 8 x p4d.24xlarge in us-east-1`)."""
-        ...
-
-
 class Registry(Protocol):
     """Finds the codec for a host. Any named host has one: the generic `http` at the least."""
 
@@ -217,10 +176,14 @@ class Registry(Protocol):
 
 
 class Pricer(Protocol):
-    """Action -> Estimate."""
+    """Action -> Estimate, and Outcome -> what was paid."""
 
-    def __call__(self, action: Action) -> Estimate:
+    def estimate(self, action: Action) -> Estimate:
         """Upper bounds in every unit that applies. Never raises; unknown is `None`, never free."""
+        ...
+
+    def actual(self, action: Action, outcome: Outcome) -> Mapping[Unit, int]:
+        """What was really paid, as far as `outcome` proves it; a unit left out keeps its whole reservation."""
         ...
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from comptroller import price
 from comptroller.core.action import Action, ActionClass, Call, Payment
 from comptroller.core.estimate import Outcome, Unit
-from comptroller.price.catalogue import hourly
+from comptroller.price import SHIPPED
 
 NEEDING_DOLLARS = {ActionClass.PROVISION, ActionClass.PAY, ActionClass.INFER, ActionClass.UNKNOWN}
 
@@ -276,14 +276,14 @@ def test_what_failed_costs_its_call() -> None:
 
 
 def test_every_shipped_row_is_a_price_with_a_date_and_a_source() -> None:
-    from comptroller.price.catalogue import _extras, _instances, _limits
+    from comptroller.price.catalogue import _limits, shipped
 
-    for rate in (*_instances().values(), *_extras().values()):
+    for rate in shipped().values():
         assert rate.usd > 0 and rate.source and rate.as_of.startswith("2026-")
-    assert len(_instances()) > 70 and all(limit > 0 for limit in _limits().values())
+    assert len(shipped()) > 70 and all(limit > 0 for limit in _limits().values())
     for sku in ("t3.micro", "t4g.nano", "t4g.small", "m8g.12xlarge", "p4d.24xlarge", "elb:application", "elb:network"):
-        assert hourly("aws", "us-east-1", sku) is not None
-    assert hourly("aws", "mars-north-1", "t3.micro") is None
+        assert SHIPPED.rate("aws", "us-east-1", sku) is not None
+    assert SHIPPED.rate("aws", "mars-north-1", "t3.micro") is None
 
 
 parameter_values = st.recursive(

@@ -17,6 +17,8 @@ DIGEST_DOMAIN = b"comptroller/action/1\n"
 DEPTH_MAX = 64
 INTEGER_DIGITS_MAX = 40
 JSON_SAFE_INTEGER_MAX = 2**53 - 1
+PARTS_MAX = 1000
+"""A request that would bring about more than this many things by itself is `unknown`."""
 
 Value = object
 """A decoded parameter: None, bool, int, Decimal, str, bytes, datetime, or a sequence or text-keyed mapping of these."""
@@ -41,12 +43,15 @@ class ActionClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """Money or value that an action moves. `amount_minor` is in the minor unit (cents for USD, yen for JPY)."""
+    """Money or value that an action moves. `amount_minor` is in the minor unit (cents for USD, yen for JPY).
+
+    `reversible` is None where the service does not say."""
 
     amount_minor: int
     currency: str
     payee: str
     direction: Literal["out", "in", "reserve"] = "out"
+    reversible: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,9 @@ class Action:
 
     `service` is what an agent's `services` list names (`aws:ec2`, `openai`, `stripe`, `http`). `sensitive` lists the
     top-level parameters whose values no log may keep. `reason` says why an action is `unknown`.
+
+    `parts` are the actions it brings about by itself (the resources of a stack, the pods of a manifest, the calls of a
+    batch). They follow from its parameters, so the digest covers them. Its own classes include theirs; costs add up.
     """
 
     operation: str
@@ -90,6 +98,7 @@ class Action:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     payment: Payment | None = field(default=None, compare=False)
     sensitive: frozenset[str] = field(default=frozenset(), compare=False)
+    parts: tuple[Action, ...] = field(default=(), compare=False)
     reason: str = field(default="", compare=False)
     call: Call = field(default_factory=Call, compare=False)
 

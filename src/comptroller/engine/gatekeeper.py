@@ -22,11 +22,12 @@ from comptroller.core.verdict import (
     Verdict,
     VerdictKind,
 )
+from comptroller.decode.codec import Codec
 from comptroller.engine.hub import Hub
 from comptroller.engine.messages import refusal
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
 from comptroller.engine.settle import Settler
-from comptroller.ports import Boundary, Clock, Codec, Pricer, Registry
+from comptroller.ports import Boundary, Clock, Pricer, Registry
 
 INFLIGHT_MAX = 10_000
 """Released actions whose outcome is awaited; beyond it nothing more is released."""
@@ -186,7 +187,7 @@ class Gatekeeper:
         except Uncanonical as error:
             action = _unknown(action, f"the request has no canonical form: {error}")
             digest = digest_of(action)
-        estimate = self._pricer(action)
+        estimate = self._pricer.estimate(action)
         boundary = self._boundary().evaluate(action, estimate)
         proposal = Proposal(
             action=action,

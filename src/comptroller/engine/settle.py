@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from comptroller import price
 from comptroller.core.action import Action
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
@@ -21,7 +20,7 @@ from comptroller.core.reservation import (
 from comptroller.engine.entries import Scribe, amounts_body
 from comptroller.engine.hub import Hub
 from comptroller.engine.sequencer import Permit
-from comptroller.ports import Changes, Clock, Facts, RunBook, Store, Wants
+from comptroller.ports import Changes, Clock, Facts, Pricer, RunBook, Store, Wants
 
 RESTARTED = "comptroller restarted"
 CUT = "the response was cut before its cost was known"
@@ -38,7 +37,10 @@ class _Closed:
 class Settler:
     """Closes what the sequencer opened."""
 
-    def __init__(self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+    def __init__(
+        self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub, runbook: RunBook, pricer: Pricer
+    ) -> None:
+        self._pricer = pricer
         self._store = store
         self._clock = clock
         self._scribe = scribe
@@ -47,7 +49,7 @@ class Settler:
 
     async def settle(self, permit: Permit, action: Action, outcome: Outcome) -> None:
         """Settle `permit` at what `outcome` proves; a cut response whose cost it does not tell goes to suspense."""
-        actual = price.actual(action, outcome)
+        actual = self._pricer.actual(action, outcome)
         now = self._clock.now()
 
         def decide(facts: Facts) -> tuple[Changes, _Closed]:

@@ -28,16 +28,6 @@ class Rate:
         return self.usd * USD_MICROS_PER_USD
 
 
-def hourly(provider: str, region: str, sku: str) -> Rate | None:
-    """The on-demand rate of an instance type (`p4d.24xlarge`) or a load balancer (`elb:network`)."""
-    return _instances().get((provider, region, sku))
-
-
-def surcharge(provider: str, region: str, sku: str) -> Rate | None:
-    """A rate that comes on top: `ebs:gp3`, `ipv4:public`, `credits:t3`."""
-    return _extras().get((provider, region, sku))
-
-
 def output_tokens_max(provider: str, model: str) -> int | None:
     """The most tokens a model writes in one answer, where the table knows it; `model` is the price list's own name."""
     return _limits().get((provider, model))
@@ -49,27 +39,21 @@ def whole_micros(micros: Decimal) -> int:
 
 
 @cache
-def _instances() -> Mapping[tuple[str, str, str], Rate]:
-    return MappingProxyType(
-        {
-            (row["provider"], row["region"], row["sku"]): Rate(
-                usd=Decimal(row["usd_per_hour"]), per="hour", as_of=row["as_of"], source=row["source"]
-            )
-            for row in _rows("instance_prices.csv")
-        }
-    )
-
-
-@cache
-def _extras() -> Mapping[tuple[str, str, str], Rate]:
-    return MappingProxyType(
-        {
-            (row["provider"], row["region"], row["sku"]): Rate(
-                usd=Decimal(row["usd"]), per=row["per"], as_of=row["as_of"], source=row["source"]
-            )
-            for row in _rows("extra_prices.csv")
-        }
-    )
+def shipped() -> Mapping[tuple[str, str, str], Rate]:
+    """Every shipped rate by (provider, region, sku): machines (`p4d.24xlarge`), `elb:network`, `ebs:gp3`, …"""
+    machines = {
+        (row["provider"], row["region"], row["sku"]): Rate(
+            usd=Decimal(row["usd_per_hour"]), per="hour", as_of=row["as_of"], source=row["source"]
+        )
+        for row in _rows("instance_prices.csv")
+    }
+    others = {
+        (row["provider"], row["region"], row["sku"]): Rate(
+            usd=Decimal(row["usd"]), per=row["per"], as_of=row["as_of"], source=row["source"]
+        )
+        for row in _rows("extra_prices.csv")
+    }
+    return MappingProxyType({**machines, **others})
 
 
 @cache

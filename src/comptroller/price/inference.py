@@ -9,9 +9,11 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from comptroller.core.action import Action, Value
+from comptroller.core.action import Action, ActionClass, Value
 from comptroller.core.estimate import Outcome
+from comptroller.price.book import PriceBook
 from comptroller.price.catalogue import output_tokens_max, whole_micros
+from comptroller.price.cost import Cost, bound
 
 PRICED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 """The day for which the price list is read: a pure function has no clock. Announced later rises count already."""
@@ -109,6 +111,14 @@ def inference_bounds(action: Action) -> Bounds:
     percent = 100 if members.get("inference_geo") == "global" else REGION_PERCENT[provider]
     micros = (rates[0] * read + rates[1] * written) * percent / 100
     return Bounds(tokens=read + written, usd_micros=whole_micros(micros), basis=basis)
+
+
+def model_cost(action: Action, book: PriceBook) -> Cost:
+    """What a model call costs; only calls that ask a model are priced here."""
+    if ActionClass.INFER not in action.classes:
+        return Cost()
+    found = inference_bounds(action)
+    return Cost(once=bound(0, found.usd_micros), tokens=bound(0, found.tokens), basis=found.basis)
 
 
 def inference_cost(action: Action, outcome: Outcome) -> int | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from comptroller.core.action import Action, Value
-from comptroller.price.catalogue import Rate, hourly, surcharge, whole_micros
+from comptroller.price.book import PriceBook
+from comptroller.price.catalogue import Rate, whole_micros
 
 TERM_SECONDS_DEFAULT = 3600
 """How long a machine is paid for in advance where nobody says otherwise."""
@@ -51,16 +52,16 @@ class Standing:
     basis: str
 
 
-def standing_cost(action: Action) -> Standing | None:
+def standing_cost(action: Action, book: PriceBook) -> Standing | None:
     """The standing cost of what an action brings about; None where it is not known."""
     if action.operation == RUN_INSTANCES:
-        return _instances(action)
+        return _instances(action, book)
     if action.operation in LOAD_BALANCERS:
-        return _balancer(action)
+        return _balancer(action, book)
     return None
 
 
-def _instances(action: Action) -> Standing | None:
+def _instances(action: Action, book: PriceBook) -> Standing | None:
     members = action.parameters
     kind = members.get("InstanceType")
     count = max(_whole(members.get("MaxCount")) or 1, action.quantity)
@@ -71,10 +72,10 @@ def _instances(action: Action) -> Standing | None:
     placement = _mapping(members.get("Placement"))
     if placement.get("Tenancy") not in (None, "default") or any(k.startswith("Host") for k in placement):
         return None
-    rate = hourly("aws", action.region, kind)
-    address = surcharge("aws", action.region, "ipv4:public")
-    volumes = _volumes(members.get("BlockDeviceMappings"), action.region)
-    credits = _credits(kind, members, action.region)
+    rate = book.rate("aws", action.region, kind)
+    address = book.rate("aws", action.region, "ipv4:public")
+    volumes = _volumes(members.get("BlockDeviceMappings"), action.region, book)
+    credits = _credits(kind, members, action.region, book)
     spot = _spot(members, rate)
     if rate is None or address is None or volumes is None or credits is None or spot is None:
         return None
@@ -89,11 +90,11 @@ def _instances(action: Action) -> Standing | None:
     )
 
 
-def _balancer(action: Action) -> Standing | None:
+def _balancer(action: Action, book: PriceBook) -> Standing | None:
     members = action.parameters
     kind = members.get("Type", "application") if action.operation.startswith("aws:elbv2:") else "classic"
-    rate = hourly("aws", action.region, f"elb:{kind}") if isinstance(kind, str) else None
-    address = surcharge("aws", action.region, "ipv4:public")
+    rate = book.rate("aws", action.region, f"elb:{kind}") if isinstance(kind, str) else None
+    address = book.rate("aws", action.region, "ipv4:public")
     if rate is None or address is None:
         return None
     zones = max(1, *(len(_list(members.get(n))) for n in ("Subnets", "SubnetMappings", "AvailabilityZones")))
@@ -122,7 +123,7 @@ def _spot(members: Mapping[str, Value], rate: Rate | None) -> tuple[Decimal, Dec
     return (Decimal(0), max(most, rate.micros)) if most.is_finite() and 0 <= most < 10**12 else None
 
 
-def _credits(kind: str, members: Mapping[str, Value], region: str) -> Decimal | None:
+def _credits(kind: str, members: Mapping[str, Value], region: str, book: PriceBook) -> Decimal | None:
     """Burstable machines may be charged for CPU above their baseline, unless the caller asks for `standard`."""
     family, _, size = kind.partition(".")
     if not (len(family) <= 3 and family.startswith("t") and family[1:2].isdigit()):
@@ -130,12 +131,12 @@ def _credits(kind: str, members: Mapping[str, Value], region: str) -> Decimal | 
     wanted = _mapping(members.get("CreditSpecification")).get("CpuCredits")
     if wanted == "standard" or (family == "t2" and wanted is None):
         return Decimal(0)
-    rate = surcharge("aws", region, f"credits:{family}")
+    rate = book.rate("aws", region, f"credits:{family}")
     vcpus = (_T2_VCPUS if family == "t2" else _BURSTABLE_VCPUS).get(size) or _BURSTABLE_VCPUS.get(size)
     return None if rate is None or vcpus is None else rate.micros * vcpus
 
 
-def _volumes(mappings: Value, region: str) -> Decimal | None:
+def _volumes(mappings: Value, region: str, book: PriceBook) -> Decimal | None:
     """Per hour, for the volumes a request names. The image's own root volume is left out: its size is not told."""
     total = Decimal(0)
     for mapping in _list(mappings):
@@ -146,7 +147,7 @@ def _volumes(mappings: Value, region: str) -> Decimal | None:
             return None
         size = _whole(block.get("VolumeSize"))
         kind = block.get("VolumeType", "gp3")
-        rates = [surcharge("aws", region, f"ebs:{name}") for name in (kind, "iops", "throughput")]
+        rates = [book.rate("aws", region, f"ebs:{name}") for name in (kind, "iops", "throughput")]
         storage, per_iops, per_throughput = rates
         if size is None or storage is None or per_iops is None or per_throughput is None:
             return None

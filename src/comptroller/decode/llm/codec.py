@@ -175,6 +175,12 @@ class LlmCodec(ABC):
     def _sent(self, operation: str, members: Mapping[str, Value]) -> Mapping[str, Value]:
         return members
 
+    def known(self) -> Mapping[str, frozenset[ActionClass]]:
+        """Every operation of the service by name."""
+        read = frozenset({ActionClass.READ})
+        listings = {f"{self.name}:models:list": read, f"{self.name}:models:retrieve": read}
+        return {**dict(self.operations.values()), **listings}
+
     @abstractmethod
     def refuse(self, action: Action, request: Request, verdict: Verdict, message: str) -> NativeResponse:
         """The service's own 403."""

@@ -121,6 +121,10 @@ class StripeCodec:
             raise Undecodable(f"the Content-Type is not {FORM_TYPE}")
         return parse_form(request.body)
 
+    def known(self) -> Mapping[str, frozenset[ActionClass]]:
+        """Every operation of Stripe by name."""
+        return {operation.name: operation.classes for operation in operations().values()}
+
     def encode(self, action: Action, request: Request) -> Outgoing:
         """The same members in the same order, as a form; the idempotency key as it came."""
         same_endpoint(action, request)

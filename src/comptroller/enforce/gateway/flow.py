@@ -20,6 +20,7 @@ from comptroller.core.request import (
     Unencodable,
 )
 from comptroller.core.verdict import Reason, Verdict, VerdictKind
+from comptroller.decode.codec import Codec, Meter
 from comptroller.enforce.gateway.answers import heartbeat_for, plain_error, with_reason
 from comptroller.enforce.gateway.body import Allowance, BodyFilter, Held, Spool, read_bound, remaining
 from comptroller.enforce.gateway.credentials import CredentialBroker, NoCredentialError
@@ -34,7 +35,7 @@ from comptroller.enforce.gateway.wire import WireClosedError
 from comptroller.engine.gatekeeper import Gatekeeper, Refused, Released
 from comptroller.engine.messages import refusal
 from comptroller.engine.sequencer import Permit
-from comptroller.ports import Codec, Meter, Registry
+from comptroller.ports import Registry
 
 FLUSH_BYTES = 64 << 10
 NOT_SENT = Outcome(status=0, ok=False, complete=True, charged=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from comptroller.decode.codec import Meter
 from comptroller.enforce.gateway.answers import Unpacker, passed_headers
 from comptroller.enforce.gateway.exchange import UpstreamError
 from comptroller.enforce.gateway.http1 import Http1
 from comptroller.enforce.gateway.mask import Mask
 from comptroller.enforce.gateway.settings import GatewaySettings
 from comptroller.enforce.gateway.wire import WireClosedError, WireTimeoutError
-from comptroller.ports import Meter
 
 
 class Relay:
