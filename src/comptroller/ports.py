@@ -186,6 +186,10 @@ class Pricer(Protocol):
         """What was really paid, as far as `outcome` proves it; a unit left out keeps its whole reservation."""
         ...
 
+    def affordable_output(self, action: Action, room: Mapping[Unit, int]) -> int | None:
+        """The most tokens a model call may write within `room`; None where it cannot be made to fit."""
+        ...
+
 
 class Boundary(Protocol):
     """The Cedar policies, loaded."""

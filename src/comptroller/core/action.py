@@ -60,6 +60,7 @@ class Call:
 
     `idempotency` holds the members the service itself guarantees to deduplicate by (`ClientToken`, `Idempotency-Key`);
     `attempt` groups re-sent attempts of one client call (`amz-sdk-invocation-id`, else connection and sequence).
+    `part_of` names what an earlier action began and this one carries on: that action's `Outcome.opens`.
     """
 
     idempotency: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Call:
     request_id: str = ""
     parents: tuple[str, ...] = ()
     payload_bytes: int = 0
+    part_of: str = ""
 
     @property
     def retry_token(self) -> str:

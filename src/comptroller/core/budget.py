@@ -82,6 +82,15 @@ class Shortage:
     state: BudgetState | None
 
 
+def rooms(states: Iterable[BudgetState]) -> dict[Unit, int]:
+    """What is left per unit on a whole path: the smallest room of any of its budgets, never below nothing."""
+    left: dict[Unit, int] = {}
+    for row in states:
+        unit = row.budget.unit
+        left[unit] = max(0, min(row.room, left.get(unit, row.room)))
+    return left
+
+
 def shortages(states: Iterable[BudgetState], wanted: Mapping[Unit, int]) -> tuple[Shortage, ...]:
     """Every budget that has no room for `wanted`, and every needed unit without any row on the path."""
     rows = tuple(states)

@@ -74,6 +74,7 @@ class Outcome:
     `ok` is whether the service did it. A failed call costs nothing but its call where `charged` is False.
     `complete` is False when the response was cut before its end: the cost is then a lower bound. `usage` holds what the
     service counted in its own terms (`input_tokens`, `cache_read_tokens`, …), from which the real price follows.
+    `opens` names what this action began and later ones carry on (a multipart upload): see `Call.part_of`.
     """
 
     status: int
@@ -83,6 +84,7 @@ class Outcome:
     actual: Mapping[Unit, int] = field(default_factory=dict)
     made: tuple[str, ...] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
+    opens: str = ""
 
 
 def usd_text(usd_micros: int) -> str:

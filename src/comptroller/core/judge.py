@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from comptroller.core.approval import Approval, ApprovalState, grant_conflict
@@ -37,12 +37,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict, what an allow reserves, and the grant it uses up. `pending` is the open question to join."""
+    """The verdict, what an allow reserves, and the grant it uses up. `pending` is the open question to join.
+
+    `short` says that nothing but the size of the action stands against it: a smaller one may fit.
+    """
 
     verdict: Verdict
     wanted: Mapping[Unit, int]
     grant: Approval | None = None
     pending: Approval | None = None
+    short: bool = False
 
 
 def judge(case: Case) -> Judgement:
@@ -58,7 +62,8 @@ def judge(case: Case) -> Judgement:
     if unbounded := _unbounded(case, grant):
         return _deny(*unbounded)
     if short := shortages(case.budgets, wanted):
-        return _deny(*(_short_reason(shortage) for shortage in short))
+        denied = _deny(*(_short_reason(shortage) for shortage in short))
+        return replace(denied, short=all(shortage.state is not None for shortage in short))
     if not obligations or grant is not None:
         rules = case.boundary.rules or tuple(item.rule for item in obligations)
         return Judgement(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
@@ -63,4 +63,13 @@ class ServiceCodec(Codec, Protocol):
 
     def known(self) -> Mapping[str, Classes]:
         """Operations with a name of their own and the classes each always has; an action may have more."""
+        ...
+
+
+@runtime_checkable
+class Lowerable(Codec, Protocol):
+    """A codec of models: how long an answer may get stands in the request, and can be made less."""
+
+    def lower(self, action: Action, output_tokens_max: int) -> Action | None:
+        """The same call with its output limit lowered to this, never raised; None where it has no such limit."""
         ...

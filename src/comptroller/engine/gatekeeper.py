@@ -22,13 +22,15 @@ from comptroller.core.verdict import (
     Verdict,
     VerdictKind,
 )
-from comptroller.decode.codec import Codec
+from comptroller.decode.codec import Codec, Lowerable
 from comptroller.engine.hub import Hub
 from comptroller.engine.messages import refusal
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
 from comptroller.engine.settle import Settler
 from comptroller.ports import Boundary, Clock, Pricer, Registry
 
+BEGUN_MAX = 10_000
+"""Approved actions that others carry on (uploads) and that are remembered; the oldest is forgotten, and asked anew."""
 INFLIGHT_MAX = 10_000
 """Released actions whose outcome is awaited; beyond it nothing more is released."""
 
@@ -40,12 +42,13 @@ RECHECK_SECONDS_MAX = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """An allowed action: send it with its permit, then settle it."""
+    """An allowed action: send it with its permit, then settle it. `lowered` says how it was made to fit a budget."""
 
     permit: Permit
     action: Action
     codec: Codec
     estimate: Estimate
+    lowered: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,7 @@ class Gatekeeper:
         self._hub = hub
         self._clock = clock
         self._inflight: dict[int, Action] = {}
+        self._begun: dict[tuple[str, str], str] = {}
         self._abandoned: set[asyncio.Future[None]] = set()
 
     def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
@@ -126,10 +130,14 @@ class Gatekeeper:
                 self._hub.publish("store.lost", told_of)
                 return self._refused(judged, _denied("store_lost", "the decision could not be recorded"))
             if sequenced.permit is not None:
-                action = judged.proposal.action
-                self._inflight[sequenced.permit.entry] = action
+                allowed = sequenced.proposal or judged.proposal
+                self._inflight[sequenced.permit.entry] = allowed.action
                 return Released(
-                    permit=sequenced.permit, action=action, codec=judged.codec, estimate=judged.proposal.estimate
+                    permit=sequenced.permit,
+                    action=allowed.action,
+                    codec=judged.codec,
+                    estimate=allowed.estimate,
+                    lowered=allowed.lowered,
                 )
             approval = sequenced.approval
             if approval is None:
@@ -146,12 +154,20 @@ class Gatekeeper:
         """Settle what `outcome` proves. Exactly once per permit."""
         action = self._inflight.pop(permit.entry, None)
         if action is not None:
+            self._remember(permit, action, outcome)
             await self._settler.settle(permit, action, outcome)
 
     async def suspend(self, permit: Permit, why: str) -> None:
         """Dispatched, outcome unknown: the money stays held."""
         if self._inflight.pop(permit.entry, None) is not None:
             await self._settler.suspend(permit, why)
+
+    def _remember(self, permit: Permit, action: Action, outcome: Outcome) -> None:
+        """Keep by whose yes something began that further actions carry on. Lost with the process, as runs are."""
+        if outcome.opens and permit.approval:
+            if len(self._begun) >= BEGUN_MAX:
+                self._begun.pop(next(iter(self._begun)))
+            self._begun[action.run, outcome.opens] = permit.approval
 
     async def _sequence(self, proposal: Proposal) -> Sequenced:
         """Sequence to the end even where the caller has gone: then nothing was sent, and that is settled as such."""
@@ -187,16 +203,30 @@ class Gatekeeper:
         except Uncanonical as error:
             action = _unknown(action, f"the request has no canonical form: {error}")
             digest = digest_of(action)
+        proposal = self._proposal(codec, action, digest)
+        if ActionClass.INFER in action.classes and isinstance(codec, Lowerable):
+            proposal = replace(proposal, smaller=lambda room: self._smaller(codec, action, room))
+        return _Judged(codec=codec, proposal=proposal)
+
+    def _proposal(self, codec: Codec, action: Action, digest: str) -> Proposal:
         estimate = self._pricer.estimate(action)
-        boundary = self._boundary().evaluate(action, estimate)
-        proposal = Proposal(
+        return Proposal(
             action=action,
             digest=digest,
             estimate=estimate,
-            boundary=boundary,
+            boundary=self._boundary().evaluate(action, estimate),
             sentence=scrubbed(codec.sentence(action)),
+            carries_on=self._begun.get((action.run, action.call.part_of), "") if action.call.part_of else "",
         )
-        return _Judged(codec=codec, proposal=proposal)
+
+    def _smaller(self, codec: Lowerable, action: Action, room: Mapping[Unit, int]) -> Proposal | None:
+        """The same model call with an output limit that fits into `room`."""
+        limit = self._pricer.affordable_output(action, room)
+        lowered = codec.lower(action, limit) if limit is not None else None
+        if limit is None or lowered is None:
+            return None
+        text = f"the answer is limited to {limit} tokens: the budget has no room for more"
+        return replace(self._proposal(codec, lowered, digest_of(lowered)), lowered=text)
 
     def _refused(self, judged: _Judged, sequenced: Sequenced) -> Refused:
         return Refused(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval, ApprovalState, GrantState
 from comptroller.core.audit import EntryDraft, EntryKind
-from comptroller.core.budget import BudgetState, scopes_of
+from comptroller.core.budget import BudgetState, rooms, scopes_of
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.judge import Case, Judgement, judge
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
@@ -44,31 +44,42 @@ UNBOUND = Reason(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """Proof that one allow is durable: `entry` is its index in the log, `reservation` where its money stands."""
+    """Proof that one allow is durable: `entry` is its index in the log, `reservation` where its money stands and
+    `approval` whose yes it used (empty: none was needed)."""
 
     reservation: str
     digest: str
     entry: int
     run: str
     agent: str
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """An action ready to be judged: what it is, what it costs, what the boundary says."""
+    """An action ready to be judged: what it is, what it costs, what the boundary says.
+
+    `carries_on` is the approval by which something began that this action is a part of. `smaller` makes the same
+    action fit into the room that is left per unit, where that can be done (pure and quick); `lowered` then says how.
+    """
 
     action: Action
     digest: str
     estimate: Estimate
     boundary: BoundaryResult
     sentence: str
+    carries_on: str = ""
+    smaller: Callable[[Mapping[Unit, int]], Proposal | None] | None = None
+    lowered: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
-    """What was decided and made durable: a permit, an open question, or neither."""
+    """What was decided and made durable: a permit, an open question, or neither. `proposal` is what was allowed
+    where that is smaller than what was asked."""
 
     verdict: Verdict
+    proposal: Proposal | None = None
     permit: Permit | None = None
     approval: Approval | None = None
 
@@ -79,6 +90,8 @@ class _Decision:
     reservation: str = ""
     approval: Approval | None = None
     asked: bool = False
+    used: str = ""
+    smaller: Proposal | None = None
 
 
 class Sequencer:
@@ -118,6 +131,7 @@ class Sequencer:
             run=action.run,
             digest_of=(action.run, proposal.digest),
             call=(action.run, proposal.digest, token) if token else None,
+            approval=proposal.carries_on,
         )
         reservation_id, approval_id = self._ids.new(), self._ids.new()
         questions = await self._open_questions(proposal)
@@ -139,7 +153,10 @@ class Sequencer:
                 resent = judge(_as_sent(case, facts.calls[0])).verdict
                 if resent.allowed:
                     return self._resend(proposal, facts.calls[0], resent)
-            judgement = judge(case)
+            judgement = judge(_as_part(case, facts.approval))
+            if judgement.short and (smaller := self._fitting(proposal, case)) is not None:
+                changes, decision = self._allow(smaller[0], facts.budgets, smaller[1], reservation_id)
+                return changes, replace(decision, smaller=smaller[0])
             match judgement.verdict.kind:
                 case VerdictKind.ALLOW:
                     return self._allow(proposal, facts.budgets, judgement, reservation_id)
@@ -160,19 +177,30 @@ class Sequencer:
             assert decision.verdict.allowed and done.indices
             permit = Permit(
                 reservation=decision.reservation,
-                digest=proposal.digest,
+                digest=(decision.smaller or proposal).digest,
                 entry=done.indices[0],
                 run=action.run,
                 agent=action.agent,
+                approval=decision.used,
             )
-        self._publish(proposal, decision, done.indices)
-        return Sequenced(verdict=decision.verdict, permit=permit, approval=decision.approval)
+        self._publish(decision.smaller or proposal, decision, done.indices)
+        return Sequenced(verdict=decision.verdict, permit=permit, approval=decision.approval, proposal=decision.smaller)
 
     async def _open_questions(self, proposal: Proposal) -> int:
         """How many questions of this run wait for people, where this may become another."""
         asks = proposal.boundary.kind is VerdictKind.REQUIRE_APPROVAL or proposal.estimate.unknown(Unit.USD_MICROS)
         pending = await self._store.approvals(ApprovalState.PENDING) if asks else ()
         return sum(approval.run == proposal.action.run for approval in pending)
+
+    def _fitting(self, proposal: Proposal, case: Case) -> tuple[Proposal, Judgement] | None:
+        """The proposal made to fit the room that is left, where it is then allowed without asking anybody."""
+        smaller = proposal.smaller(rooms(case.budgets)) if proposal.smaller is not None else None
+        if smaller is None:
+            return None
+        judged = judge(
+            replace(case, digest=smaller.digest, boundary=smaller.boundary, estimate=smaller.estimate, approvals=())
+        )
+        return (smaller, judged) if judged.verdict.allowed else None
 
     def _allow(
         self, proposal: Proposal, budgets: tuple[BudgetState, ...], judgement: Judgement, reservation_id: str
@@ -193,6 +221,10 @@ class Sequencer:
         )
         extra: dict[str, object] = {"reservation": reservation_id, "reserved": amounts_body(judgement.wanted)}
         used: tuple[Approval, ...] = ()
+        if proposal.carries_on:
+            extra["carries_on"] = proposal.carries_on
+        if proposal.lowered:
+            extra["lowered"] = proposal.lowered
         if judgement.grant is not None:
             used = (replace(judgement.grant, grant=GrantState.USED),)
             extra["approval"] = judgement.grant.id
@@ -204,7 +236,8 @@ class Sequencer:
             accounts=dispatch_deltas(reservation),
             approvals=used,
         )
-        return changes, _Decision(verdict=judgement.verdict, reservation=reservation_id)
+        grant = judgement.grant.id if judgement.grant else ""
+        return changes, _Decision(verdict=judgement.verdict, reservation=reservation_id, used=grant)
 
     def _resend(self, proposal: Proposal, reservation: Reservation, verdict: Verdict) -> tuple[Changes, _Decision]:
         """The service guarantees idempotency by this token: the same call goes again under its reservation.
@@ -352,6 +385,23 @@ def _as_sent(case: Case, first: Reservation) -> Case:
     if boundary.kind is VerdictKind.REQUIRE_APPROVAL and answered:
         boundary = replace(boundary, kind=VerdictKind.ALLOW, obligations=())
     return replace(case, boundary=boundary, estimate=Estimate(bounds={}), budgets=())
+
+
+def _as_part(case: Case, whole: Approval | None) -> Case:
+    """The case of what carries on an approved action (a part of an upload): the yes that began it covers its parts,
+    as long as the run, the rules that ask and the group of rules that judged are still the same."""
+    boundary = case.boundary
+    if (
+        whole is None
+        or boundary.kind is not VerdictKind.REQUIRE_APPROVAL
+        or case.run is None
+        or whole.run != case.run.id
+        or whole.grant is not GrantState.USED
+        or not {obligation.rule for obligation in boundary.obligations} <= set(whole.rules)
+        or whole.slice_hash != boundary.slice_hash
+    ):
+        return case
+    return replace(case, boundary=replace(boundary, kind=VerdictKind.ALLOW, obligations=()))
 
 
 def _may_resend(reservation: Reservation, now: datetime) -> bool:

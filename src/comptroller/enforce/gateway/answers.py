@@ -11,6 +11,7 @@ from comptroller.enforce.gateway.http1 import CONTINUE, PROCESSING, Head
 
 REASON_HEADER = "x-comptroller-reason"
 APPROVAL_HEADER = "x-comptroller-approval"
+LOWERED_HEADER = "x-comptroller-lowered"
 OUR_PREFIX = "x-comptroller-"
 REASON_CHARACTERS_MAX = 500
 UNPACKED_PIECE_BYTES = 64 << 10

@@ -20,7 +20,7 @@ from comptroller.core.request import (
     Unencodable,
 )
 from comptroller.core.verdict import Reason, Verdict, VerdictKind
-from comptroller.decode.codec import Codec, Meter
+from comptroller.decode.codec import Codec
 from comptroller.enforce.gateway.answers import heartbeat_for, plain_error, with_reason
 from comptroller.enforce.gateway.body import Allowance, BodyFilter, Held, Spool, read_bound, remaining
 from comptroller.enforce.gateway.credentials import CredentialBroker, NoCredentialError
@@ -283,7 +283,7 @@ class Flow:
             fate.sent = True
             exchange = await self._line.upstream.send(outgoing, released.permit, released.action, body=body)
             try:
-                fate.outcome = await self._relay(exchange, released.codec.meter(released.action), outgoing.secret)
+                fate.outcome = await self._relay(exchange, released, outgoing.secret)
             finally:
                 exchange.abort()
         except UpstreamError as error:
@@ -344,10 +344,11 @@ class Flow:
 
     # ------------------------------------------------------------ the answer
 
-    async def _relay(self, exchange: Exchange, meter: Meter, secret: str) -> Outcome:
+    async def _relay(self, exchange: Exchange, released: Released, secret: str) -> Outcome:
         """Pass the answer on as it comes, and let the meter read it; a client that left is outlived, within bounds."""
         head = await exchange.head()
-        relay = Relay(self._http, self._line.settings, meter, secret=secret)
+        meter = released.codec.meter(released.action)
+        relay = Relay(self._http, self._line.settings, meter, secret=secret, note=released.lowered)
         relay.head(head.status, head.reason, head.headers)
         while True:
             try:

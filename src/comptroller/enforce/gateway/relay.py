@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from comptroller.decode.codec import Meter
-from comptroller.enforce.gateway.answers import Unpacker, passed_headers
+from comptroller.enforce.gateway.answers import LOWERED_HEADER, Unpacker, header_text, passed_headers
 from comptroller.enforce.gateway.exchange import UpstreamError
 from comptroller.enforce.gateway.http1 import Http1
 from comptroller.enforce.gateway.mask import Mask
@@ -12,16 +12,19 @@ from comptroller.enforce.gateway.wire import WireClosedError, WireTimeoutError
 
 
 class Relay:
-    """One answer on its way, `secret` blotted out.
+    """One answer on its way, `secret` blotted out; `note` tells the client how its request was lowered.
 
     A meter may have `pass_on` and `flush`: what the client receives is then its choice.
     """
 
-    def __init__(self, http: Http1, settings: GatewaySettings, meter: Meter, *, secret: str = "") -> None:
+    def __init__(
+        self, http: Http1, settings: GatewaySettings, meter: Meter, *, secret: str = "", note: str = ""
+    ) -> None:
         self._http = http
         self._settings = settings
         self._meter = meter
         self._mask = Mask(secret)
+        self._note = note
         self._out: list[bytes] = []
         self.waiting = 0
         self._left_at: float | None = None
@@ -40,6 +43,8 @@ class Relay:
         events = any(name == "content-type" and "event-stream" in value for name, value in headers)
         if self._unpacker.packed or not events:
             self._edit = None
+        if self._note:
+            fields = [*fields, (LOWERED_HEADER, header_text(self._note))]
         if self._edit is not None:
             fields = [pair for pair in fields if pair[0] != "content-length"]
         try:
