@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome
@@ -26,6 +27,7 @@ from comptroller.decode.shape import (
     undecodable,
 )
 from comptroller.decode.target import AmbiguousTarget, Target, join_target, parse_target
+from comptroller.decode.x402 import signed_payment
 
 METHOD_CLASSES = {
     "GET": ActionClass.READ,
@@ -64,6 +66,8 @@ credentials the agent sends (`authorization`, `cookie`, `x-api-key`), hop-by-hop
 OVERRIDE_HEADERS = ("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url")
 """Headers by which some servers do something other than method and path say: a request with one is refused."""
 PATH_IN_SENTENCE_MAX = 120
+X402_DECIMALS = 6
+"""Of every token whose signed transfers are known here."""
 KEY_CHARACTERS_SHOWN = 4
 
 _SECRET_NAME = re.compile(r"(?i)token|key|secret|passw|sig|auth|cred|code")
@@ -93,6 +97,7 @@ class HttpCodec:
         refuse_upgrade(request)
         target = parse_target(request.target)
         headers = bound_headers(request, BOUND_HEADERS, lists=LIST_HEADERS)
+        paid = signed_payment(request)
         key = only_header(request, "idempotency-key")
         parameters: dict[str, Value] = {
             "method": request.method,
@@ -101,17 +106,21 @@ class HttpCodec:
             "headers": headers,
             "body": _body(request),
         }
+        if paid is not None:
+            parameters["@payment"] = {"header": paid.header, "value": paid.value}
+            parameters["@x402"] = dict(paid.shown)
         return Action(
             operation=operation,
             service="http",
-            classes=frozenset({cls}),
+            classes=frozenset({cls} if paid is None else {cls, ActionClass.PAY}),
             endpoint=request.endpoint,
             agent=request.agent,
             run=request.run,
             account=request.accounts.get(request.host, ""),
             resources=(f"{request.endpoint}{_shown_path(target.path)}",),
             parameters=parameters,
-            sensitive=_sensitive(target),
+            payment=paid.payment if paid else None,
+            sensitive=_sensitive(target) | {"@payment"},
             call=Call(attempt=key or request.attempt, payload_bytes=payload_bytes(request)),
         )
 
@@ -123,7 +132,9 @@ class HttpCodec:
             raise Unencodable("the body is not the one that was judged")
         query = known.get("query")
         pairs = None if query is None else tuple(text_pairs(query))
-        passed = ((name, plain_header(request, name)) for name in PASSED_HEADERS)
+        passed = [(name, plain_header(request, name)) for name in PASSED_HEADERS]
+        if isinstance(signed := known.get("@payment"), Mapping):
+            passed.append((str(signed["header"]), str(signed["value"])))
         return Outgoing(
             method=str(known["method"]),
             scheme=request.scheme,
@@ -166,6 +177,8 @@ class HttpCodec:
             path = path[:PATH_IN_SENTENCE_MAX] + "…"
         sent = f" ({action.call.payload_bytes:,} bytes)" if action.call.payload_bytes else ""
         why = f": cannot be read: {action.reason}" if action.undecodable else ""
+        if ActionClass.PAY in action.classes:
+            why = f", paying {_paid(action)} by x402"
         return f"{method} {action.endpoint}{path}{sent}{why}"
 
 
@@ -208,6 +221,13 @@ def content_type_of(request: Request) -> str:
     if encoding is not None and encoding.strip().lower() != "identity":
         raise Undecodable("the body is compressed")
     return media_type(only_header(request, "content-type"))
+
+
+def _paid(action: Action) -> str:
+    if action.payment is None:
+        return "an amount that is not known"
+    amount = format(Decimal(action.payment.amount_minor).scaleb(-X402_DECIMALS), "f")
+    return f"{amount} {action.payment.currency} to {action.payment.payee}"
 
 
 def _parts(values: Iterable[str]) -> Iterable[str]:
