@@ -1,4 +1,4 @@
-"""Writes the index of Stripe's v1 operations (method, path, name) out of the installed `stripe` package.
+"""Writes the index of Stripe's operations (method, path, name) out of the installed `stripe` package.
 
 Run `python tools/build_stripe_index.py` after an upgrade of the package, and review the difference: a new operation
 that moves money or changes rights needs a line in `comptroller/decode/stripe/operations.py`.
@@ -6,6 +6,7 @@ that moves money or changes rights needs a line in `comptroller/decode/stripe/op
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -18,11 +19,16 @@ CALL = re.compile(
     r'^    def (\w+)\(|_request\(\s*"(get|post|delete)",\s*(?:"([^"]+)"|"([^"]+)"\.format\()',
     re.MULTILINE,
 )
+OAUTH = {
+    ("/oauth/token", "POST"): "stripe:oauth:token",
+    ("/oauth/deauthorize", "POST"): "stripe:oauth:deauthorize",
+}
+"""Connect's own endpoints, whose paths the package keeps elsewhere."""
 
 
 def operation_name(method: str, path: str, verb: str) -> str:
-    """`post /v1/transfers/{id}/reversals create` -> `stripe:transfers.reversals:create`."""
-    parts = path.removeprefix("/v1/").split("/")
+    """`post /v1/transfers/{id}/reversals create` -> `stripe:transfers.reversals:create`; v2 is said in the name."""
+    parts = path.removeprefix("/v1/").removeprefix("/").split("/")
     last = parts[-1]
     if len(parts) > 1 and not last.startswith("{") and re.match(rf"{re.escape(last)}(_|$)", verb):
         parts, verb = parts[:-1], last
@@ -43,14 +49,26 @@ def build() -> dict[str, object]:
                 verb = match[1].removesuffix("_async")
                 continue
             path = match[3] or match[4]
-            if path.startswith("/v1/"):
+            if path.startswith(("/v1/", "/v2/")):
                 shape = re.sub(r"\{\w+\}", "{}", path)
                 found[(shape, match[2].upper())] = operation_name(match[2], path, verb)
+    found |= OAUTH
     return {
         "source": f"stripe {version('stripe')} (PyPI, MIT)",
         "operations": [[method, path, name] for (path, method), name in sorted(found.items())],
     }
 
 
+def main() -> int:
+    """Write the index, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with what is there; write nothing")
+    text = json.dumps(build(), indent=0) + "\n"
+    if parser.parse_args().check:
+        return 0 if TARGET.read_text(encoding="utf-8") == text else 1
+    TARGET.write_text(text, encoding="utf-8")
+    return 0
+
+
 if __name__ == "__main__":
-    TARGET.write_text(json.dumps(build(), indent=0) + "\n", encoding="utf-8")
+    sys.exit(main())

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import stripe
+from bench.stripe_wire import measure
 from hypothesis import given, settings
 from wire_kit import DENIED, MESSAGE, again, from_http, request
 
@@ -22,6 +23,7 @@ from comptroller.testing.strategies import forms
 
 CODEC = StripeCodec()
 HOST = "api.stripe.com"
+PAYMENTS = "/v2/money_management/outbound_payments"
 
 
 class Wire(stripe.HTTPClient):
@@ -131,7 +133,7 @@ def test_the_sdk_raises_permission_error_and_does_not_retry() -> None:
         (request(HOST, "POST", "/v1/transfers", b"amount=1"), "Content-Type"),
         (request(HOST, "POST", "/v1/transfers", {"amount": 1}), "Content-Type"),
         (request(HOST, "POST", "/v1/transfers", "amount=1e3&currency=usd"), "whole number"),
-        (request(HOST, "POST", "/v1/transfers", "amount=-5&currency=usd"), "whole number"),
+        (request(HOST, "POST", "/v1/transfers", "amount=-5&currency=usd"), "negative"),
         (request(HOST, "POST", "/v1/transfers", "amount=\u0665&currency=usd"), "whole number"),
         (request(HOST, "POST", "/v1/transfers", "amount[x]=5&currency=usd"), "whole number"),
         (request(HOST, "POST", "/v1/transfers", "amount=5&currency=dollars"), "three letters"),
@@ -141,7 +143,17 @@ def test_the_sdk_raises_permission_error_and_does_not_retry() -> None:
         (request(HOST, "POST", "/v1//transfers"), "no known Stripe operation"),
         (request(HOST, "POST", "/v1/charges/ch_1/refunds", "amount=1"), "no known Stripe operation"),
         (request(HOST, "PUT", "/v1/transfers"), "no known Stripe operation"),
-        (request(HOST, "POST", "/v2/core/accounts", {"a": 1}), "v2"),
+        (request(HOST, "POST", "/v2/core/accounts", "a=1"), "not declared as JSON"),
+        (request(HOST, "POST", "/v2/core/accounts?a=1", {"a": 1}), "no query"),
+        (request(HOST, "POST", "/v2/core/accounts", {"@path": 1}), "begins with `@`"),
+        (request(HOST, "POST", "/v2/core/accounts", b'{"a":1,"a":2}', content_type="application/json"), "duplicate"),
+        (request(HOST, "POST", PAYMENTS, {"amount": 5}), "value and a currency"),
+        (request(HOST, "POST", PAYMENTS, {"amount": {"value": "5", "currency": "usd"}}), "whole number"),
+        (request(HOST, "POST", PAYMENTS, {"amount": {"value": True, "currency": "usd"}}), "whole number"),
+        (request(HOST, "POST", PAYMENTS, {"amount": {"value": -5, "currency": "usd"}}), "negative"),
+        (request(HOST, "POST", PAYMENTS, {"amount": {"value": 5, "currency": "usd", "x": 1}}), "value and a currency"),
+        (request("connect.stripe.com", "POST", "/v1/transfers", "amount=1"), "does not belong"),
+        (request(HOST, "POST", "/oauth/token", "grant_type=authorization_code&code=c"), "does not belong"),
         (request(HOST, "GET", "/v1/transfers", b"limit=1"), "GET request with a body"),
         (request(HOST, "GET", "/v1/customers/a%20b"), "unexpected characters"),
         (request(HOST, "POST", "/v1/transfers", "amount=1", content_encoding="gzip"), "compressed"),
@@ -272,3 +284,58 @@ def test_every_class_line_names_a_real_operation() -> None:
         assert f"stripe:{word}" in movers
     assert operations()["stripe:webhook_endpoints:create"].classes >= {ActionClass.ENTITLE}
     assert operations()["stripe:customers:delete"].classes == {ActionClass.DESTROY}
+
+
+def test_v2_is_json_and_its_money_is_a_value_and_a_currency() -> None:
+    wire = Wire(answer={"id": "obp_1", "object": "v2.money_management.outbound_payment"})
+    client = sdk(wire)
+    amount = {"value": 40000, "currency": "usd"}
+    paid = {"from": {"financial_account": "fa_1", "currency": "usd"}, "to": {"recipient": "acct_7"}, "amount": amount}
+    client.v2.money_management.outbound_payments.create(paid)
+    client.v2.core.accounts.update("acct_1", {"contact_email": "a@example.com"})
+    client.v2.core.accounts.retrieve("acct_1", {"include": ["identity"]})
+    client.v2.core.event_destinations.disable("ed_1")
+    client.v2.money_management.financial_addresses.list({"include": ["credentials.us_bank_account.account_number"]})
+    got = [(a.operation.removeprefix("stripe:v2."), sorted(a.classes), a.reason) for _, a in wire.seen]
+    assert got == [
+        ("money_management.outbound_payments:create", ["pay"], ""),
+        ("core.accounts:update", ["entitle"], ""),
+        ("core.accounts:retrieve", ["read"], ""),
+        ("core.event_destinations:disable", ["blind", "write"], ""),
+        ("money_management.financial_addresses:list", ["read", "reveal"], ""),
+    ]
+    action = wire.seen[0][1]
+    assert action.payment is not None and action.payment.reversible is False
+    assert CODEC.sentence(action) == "pay out 400.00 USD to acct_7"
+    assert price.estimate(action).high(Unit.USD_MICROS) == 400_000_000
+    for asked, action in wire.seen:
+        sent = CODEC.encode(action, asked)
+        assert digest(CODEC.decode(again(sent, asked))) == digest(action)
+        assert (json.loads(sent.body) if sent.body else None) == (json.loads(asked.body) if asked.body else None)
+
+
+def test_connect_names_the_account_and_its_tokens_are_power() -> None:
+    token = request("connect.stripe.com", "POST", "/oauth/token", "grant_type=authorization_code&code=ac_1")
+    assert CODEC.decode(token).classes == {ActionClass.ENTITLE, ActionClass.REVEAL}
+    off = request("connect.stripe.com", "POST", "/oauth/deauthorize", "client_id=ca_1&stripe_user_id=acct_1")
+    assert CODEC.decode(off).classes == {ActionClass.DESTROY}
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "text"),
+    [("usd", 1234, "12.34 USD"), ("jpy", 1234, "1,234 JPY"), ("kwd", 1234, "1.234 KWD"), ("isk", 1200, "12.00 ISK")],
+)
+def test_minor_units_are_those_of_the_currency(currency: str, amount: int, text: str) -> None:
+    asked = request(HOST, "POST", "/v1/payouts", f"amount={amount}&currency={currency}")
+    assert CODEC.sentence(CODEC.decode(asked)) == f"pay out {text} to the default account in acct_main"
+
+
+def test_a_credit_is_money_given_away() -> None:
+    asked = request(HOST, "POST", "/v1/customers/cus_1/balance_transactions", "amount=-500&currency=usd")
+    payment = CODEC.decode(asked).payment
+    assert payment is not None and (payment.amount_minor, payment.direction) == (500, "out")
+
+
+def test_every_method_of_the_sdk_is_the_operation_it_calls() -> None:
+    right, total, wrong = measure()
+    assert total > 640 and right == total, wrong[:10]

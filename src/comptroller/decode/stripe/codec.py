@@ -1,4 +1,4 @@
-"""Stripe on the wire. v1 only: a v2 path, a query on a POST, a doubled name or an unknown path is `unknown`."""
+"""Stripe on the wire, forms and v2's JSON: a query on a POST, a doubled name or an unknown path is `unknown`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.verdict import Verdict
 from comptroller.decode.http import content_type_of, refusal_code, refuse_upgrade
-from comptroller.decode.jsontext import MalformedJson, parse_json
+from comptroller.decode.jsontext import MalformedJson, dump_json, parse_json, parse_object
 from comptroller.decode.shape import (
     FORM_TYPE,
+    JSON_TYPE,
     Undecodable,
     bound_headers,
     native_json,
@@ -26,7 +27,7 @@ from comptroller.decode.shape import (
 )
 from comptroller.decode.stripe.form import MalformedForm, dump_form, parse_form
 from comptroller.decode.stripe.money import money_text, payment_of
-from comptroller.decode.stripe.operations import find_operation, operations, with_members
+from comptroller.decode.stripe.operations import Operation, find_operation, operations, with_members
 from comptroller.decode.target import AmbiguousTarget, parse_target
 
 BOUND_HEADERS = ("stripe-account", "stripe-context", "stripe-version")
@@ -41,20 +42,32 @@ SENSITIVE_MORE = frozenset({"individual", "payload", "request", "@body", "tax_id
 
 _ID = re.compile(r"[A-Za-z0-9_:@.~-]{1,255}")
 _MULTIPART = re.compile(r"multipart/form-data;\s*boundary=\"?[A-Za-z0-9'()+_,./:=? -]{1,70}\"?", re.IGNORECASE)
-_CARD_NUMBERS = frozenset({"number", "cvc"})
+_CARD_NUMBERS = frozenset({"number", "cvc", "account_number", "iban", "swift_code"})
+_ONLY = {
+    "files.stripe.com": "stripe:files:",
+    "connect.stripe.com": "stripe:oauth:",
+    "meter-events.stripe.com": "stripe:v2.billing.meter_event_stream:",
+}
+"""Hosts that serve one resource only."""
+_ONLY_HOST = {
+    "stripe:oauth:token": "connect.stripe.com",
+    "stripe:oauth:deauthorize": "connect.stripe.com",
+    "stripe:v2.billing.meter_event_stream:create": "meter-events.stripe.com",
+}
+"""Operations that one host only serves."""
 
 
 class StripeCodec:
-    """`stripe:transfers:create` and 555 others. Form members lie at the top of `parameters`; ours begin with `@`."""
+    """`stripe:transfers:create` and 648 others. Members lie at the top of `parameters`; ours begin with `@`."""
 
     name = "stripe"
-    hosts = frozenset({"api.stripe.com", "files.stripe.com"})
+    hosts = frozenset({"api.stripe.com", "files.stripe.com", "connect.stripe.com", "meter-events.stripe.com"})
 
     def decode(self, request: Request) -> Action:
         """What the request would do; a reason where nobody can say."""
         try:
             return self._decode(request)
-        except (Undecodable, AmbiguousTarget, MalformedForm) as error:
+        except (Undecodable, AmbiguousTarget, MalformedForm, MalformedJson) as error:
             return undecodable(
                 request, service="stripe", operation="stripe:unknown", family=_family(request), reason=str(error)
             )
@@ -62,24 +75,24 @@ class StripeCodec:
     def _decode(self, request: Request) -> Action:
         refuse_upgrade(request)
         target = parse_target(request.target)
-        if target.path.startswith("/v2/"):
-            raise Undecodable("Stripe's v2 API is not decoded yet")
         found = find_operation(request.method, target.path)
         if found is None:
             raise Undecodable("no known Stripe operation has this method and path")
         operation, ids = found
         if not all(_ID.fullmatch(part) for part in ids):
             raise Undecodable("the path has an id with unexpected characters")
-        if request.host == "files.stripe.com" and not operation.name.startswith("stripe:files:"):
-            raise Undecodable("this operation does not belong to files.stripe.com")
+        if (only := _ONLY.get(request.host)) is not None and not operation.name.startswith(only):
+            raise Undecodable(f"this operation does not belong to {request.host}")
+        if request.host in StripeCodec.hosts and request.host != _ONLY_HOST.get(operation.name, request.host):
+            raise Undecodable(f"this operation does not belong to {request.host}")
         query = target.text.partition("?")[2].encode("ascii")
-        form = self._form(request, query, uploads=operation.name == "stripe:files:create")
+        form = self._members(request, query, operation)
         headers = bound_headers(request, BOUND_HEADERS)
         for name in ("stripe-account", "stripe-context"):
             if name in headers and not re.fullmatch(r"[A-Za-z0-9_/-]{1,255}", str(headers[name])):
                 raise Undecodable(f"the header `{name}` is not an account")
         classes = with_members(operation.classes, _names(form))
-        if operation.method == "GET" and operation.name.startswith("stripe:issuing.cards:") and _shows_card(form):
+        if operation.method == "GET" and _shows_numbers(operation.name, form):
             classes |= {ActionClass.REVEAL}
         key = only_header(request, "idempotency-key") if request.method == "POST" else None
         connected = headers.get("stripe-account") or headers.get("stripe-context")
@@ -101,6 +114,20 @@ class StripeCodec:
                 payload_bytes=payload_bytes(request),
             ),
         )
+
+    def _members(self, request: Request, query: bytes, operation: Operation) -> dict[str, Value]:
+        if not operation.shape.startswith("/v2/") or operation.method != "POST":
+            return self._form(request, query, uploads=operation.name == "stripe:files:create")
+        if request.stream is not None or query:
+            raise Undecodable("a v2 POST has a JSON body of known length, and no query")
+        if not request.body:
+            return {}
+        if content_type_of(request) != JSON_TYPE:
+            raise Undecodable("the body of a v2 operation is not declared as JSON")
+        members = parse_object(request.body)
+        if any(name.startswith("@") for name in members):
+            raise Undecodable("a member's name begins with `@`")
+        return dict(members)
 
     def _form(self, request: Request, query: bytes, *, uploads: bool) -> dict[str, Value]:
         if request.stream is not None:
@@ -138,11 +165,13 @@ class StripeCodec:
         if isinstance(upload, bytes):
             body, content_type = upload, str(action.parameters["@content_type"])
         else:
-            form = dump_form({k: v for k, v in action.parameters.items() if not k.startswith("@")})
-            if operation.method == "POST":
-                body, content_type = form.encode("ascii"), FORM_TYPE
+            members = {k: v for k, v in action.parameters.items() if not k.startswith("@")}
+            if operation.method != "POST":
+                query = dump_form(members)
+            elif operation.shape.startswith("/v2/"):
+                body, content_type = dump_json(members), JSON_TYPE
             else:
-                query = form
+                body, content_type = dump_form(members).encode("ascii"), FORM_TYPE
         extra = (
             ("content-type", content_type),
             ("accept", plain_header(request, "accept")),
@@ -196,6 +225,9 @@ _MONEY_WORDS = {
     "stripe:payment_intents:capture": ("capture", "of"),
     "stripe:payment_intents:increment_authorization": ("raise the authorisation to", "of"),
     "stripe:topups:create": ("top up", "from"),
+    "stripe:v2.money_management.outbound_payments:create": ("pay out", "to"),
+    "stripe:v2.money_management.payout_intents:create": ("plan to pay out", "to"),
+    "stripe:v2.money_management.inbound_transfers:create": ("pull in", "to"),
 }
 
 
@@ -260,8 +292,11 @@ def _moved_cents(found: Mapping[str, Value]) -> int | None:
     return None
 
 
-def _shows_card(form: Mapping[str, Value]) -> bool:
-    expand = form.get("expand")
+def _shows_numbers(operation: str, form: Mapping[str, Value]) -> bool:
+    """Whether a read asks for card or account numbers that are hidden otherwise."""
+    if not operation.startswith(("stripe:issuing.cards:", "stripe:v2.money_management.", "stripe:v2.core.vault.")):
+        return False
+    expand = form.get("include" if operation.startswith("stripe:v2.") else "expand")
     names = expand if isinstance(expand, list) else list(expand.values()) if isinstance(expand, Mapping) else [expand]
     return any(str(name).rsplit(".", 1)[-1] in _CARD_NUMBERS for name in names)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -18,7 +19,17 @@ THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 _INWARD = frozenset(
     {"charges", "payment_intents", "topups", "invoices", "transfers.reversals", "subscriptions", "terminal.readers"}
     | {"treasury.inbound_transfers", "treasury.debit_reversals", "payouts:reverse"}
+    | {"v2.money_management.inbound_transfers"}
 )
+_SIGNED = frozenset({"stripe:customers.balance_transactions:create", "stripe:invoiceitems:create"})
+"""Operations whose amount may be negative: a credit, which is money given away all the same."""
+_REVERSIBLE = frozenset({"transfers", "charges", "payment_intents", "terminal.readers"})
+_FINAL = frozenset(
+    {"payouts", "refunds", "treasury.outbound_payments", "treasury.outbound_transfers"}
+    | {"v2.money_management.outbound_payments", "v2.money_management.payout_intents"}
+)
+"""What Stripe can take back (a reversal, a refund), and what has left when it has left."""
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _AMOUNTS = {
     "stripe:payment_intents:capture": "amount_to_capture",
     "stripe:terminal.readers:refund_payment": "amount",
@@ -39,22 +50,30 @@ def payment_of(operation: str, ids: tuple[str, ...], form: Mapping[str, Value]) 
     where it is that of an object the request only names. Raises `Undecodable` for an amount that is not a whole number.
     """
     written = form.get(_AMOUNTS.get(operation, "amount"))
+    currency: Value = form.get("currency", "")
     if written is None:
         return None
-    if not isinstance(written, str) or not written.isascii() or not written.isdigit():
+    if operation.startswith("stripe:v2."):
+        if not isinstance(written, Mapping) or written.keys() != {"value", "currency"}:
+            raise Undecodable("the amount is not a value and a currency")
+        written, currency = written["value"], written["currency"]
+        written = str(written) if type(written) is int else None
+    if not isinstance(written, str) or not written.isascii() or not written.removeprefix("-").isdigit():
         raise Undecodable("the amount is not a whole number of minor units")
-    if len(written) > AMOUNT_DIGITS_MAX:
+    if not _NUMBER.fullmatch(written):
         raise Undecodable(f"the amount has more than {AMOUNT_DIGITS_MAX} digits")
-    currency = form.get("currency", "")
+    if written.startswith("-") and operation not in _SIGNED:
+        raise Undecodable("the amount is negative")
     if not isinstance(currency, str) or (
         currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha())
     ):
         raise Undecodable("the currency is not a code of three letters")
     return Payment(
-        amount_minor=int(written),
+        amount_minor=abs(int(written)),
         currency=currency.lower(),
         payee=_payee(operation, ids, form),
-        direction=_direction(operation, form),
+        direction="out" if written.startswith("-") else _direction(operation, form),
+        reversible=_reversible(operation),
     )
 
 
@@ -70,6 +89,10 @@ def money_text(amount_minor: int, currency: str) -> str:
 
 
 def _payee(operation: str, ids: tuple[str, ...], form: Mapping[str, Value]) -> str:
+    to = form.get("to")
+    if isinstance(to, Mapping):
+        named = [to.get(name) for name in ("recipient", "payout_method", "financial_account")]
+        return " ".join(text for text in named if isinstance(text, str))
     data = form.get("transfer_data")
     if isinstance(data, Mapping) and isinstance(destination := data.get("destination"), str):
         return destination
@@ -78,6 +101,11 @@ def _payee(operation: str, ids: tuple[str, ...], form: Mapping[str, Value]) -> s
         if isinstance(value, str) and value:
             return value
     return ids[0] if ids else "the default account" if operation.startswith(("stripe:payouts", "stripe:topups")) else ""
+
+
+def _reversible(operation: str) -> bool | None:
+    resource = operation.removeprefix("stripe:").partition(":")[0]
+    return True if resource in _REVERSIBLE else False if resource in _FINAL else None
 
 
 def _direction(operation: str, form: Mapping[str, Value]) -> Literal["out", "in", "reserve"]:

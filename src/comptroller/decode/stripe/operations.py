@@ -1,4 +1,4 @@
-"""Stripe's v1 operations by method and path, and their classes: what moves money, changes rights or shows a secret.
+"""Stripe's operations by method and path, and their classes: what moves money, changes rights or shows a secret.
 
 Paths and names come from the index in `data/` (see `tools/build_stripe_index.py`); the classes are reviewed by hand
 against Stripe's API reference of version 2026-10-28.
@@ -34,6 +34,10 @@ terminal.readers:collect_payment_method terminal.readers:confirm_payment_intent 
 terminal.readers:refund_payment topups:create transfers.reversals:create transfers:create
 treasury.credit_reversals:create treasury.debit_reversals:create treasury.inbound_transfers:create
 treasury.outbound_payments:create treasury.outbound_transfers:create
+v2.money_management.inbound_transfers:create v2.money_management.outbound_payments:create
+v2.money_management.payout_intents:create v2.money_management.payout_intents:update
+v2.money_management.payout_intents:confirm v2.money_management.payout_intents:refresh_fx_quote
+v2.core.vault.us_bank_accounts:send_microdeposits
 """
 _ENTITLE = """
 account_links:create account_sessions:create accounts.capabilities:update accounts.external_accounts:create
@@ -45,23 +49,35 @@ issuing.cardholders:create issuing.cardholders:update issuing.cards:create issui
 payment_method_configurations:create payment_method_configurations:update payment_method_domains:create
 terminal.connection_tokens:create terminal.onboarding_links:create treasury.financial_accounts.features:update
 treasury.financial_accounts:create treasury.financial_accounts:update webhook_endpoints:create
-webhook_endpoints:update
+webhook_endpoints:update oauth:token
+v2.core.account_links:create v2.core.account_tokens:create v2.core.accounts:create v2.core.accounts:update
+v2.core.accounts:close v2.core.accounts.person_tokens:create v2.core.accounts.persons:create
+v2.core.accounts.persons:update v2.core.event_destinations:create v2.core.event_destinations:update
+v2.core.event_destinations:enable v2.core.vault.gb_bank_accounts:create v2.core.vault.gb_bank_accounts:unarchive
+v2.core.vault.us_bank_accounts:create v2.core.vault.us_bank_accounts:update
+v2.core.vault.us_bank_accounts:confirm_microdeposits v2.core.vault.us_bank_accounts:unarchive
+v2.money_management.financial_accounts:update v2.money_management.financial_addresses:create
+v2.money_management.outbound_setup_intents:create v2.money_management.outbound_setup_intents:update
+v2.money_management.payout_methods:unarchive
 """
 _REVEAL = """
 account_links:create account_sessions:create accounts.login_links:create apps.secrets:find
 billing_portal.sessions:create customer_sessions:create ephemeral_keys:create file_links:create
 forwarding.requests:create
-terminal.connection_tokens:create terminal.onboarding_links:create webhook_endpoints:create
+terminal.connection_tokens:create terminal.onboarding_links:create webhook_endpoints:create oauth:token
+v2.billing.meter_event_session:create v2.core.account_links:create v2.core.event_destinations:create
 """
 _DESTROY = """
 accounts:reject apps.installs:uninstall apps.secrets:delete billing.credit_grants:void credit_notes:void disputes:close
 identity.verification_sessions:redact invoices:mark_uncollectible invoices:void subscription_schedules:cancel
-treasury.financial_accounts:close
+treasury.financial_accounts:close oauth:deauthorize v2.core.accounts:close
 """
 _COMMUNICATE = "forwarding.requests:create invoices:send quotes:finalize"
 _BLIND = """
 billing.alerts:archive billing.alerts:deactivate radar.value_list_items:create radar.value_list_items:delete
 radar.value_lists:delete radar.value_lists:update reviews:approve webhook_endpoints:delete webhook_endpoints:update
+v2.core.event_destinations:delete v2.core.event_destinations:disable v2.core.event_destinations:update
+v2.money_management.recipient_verifications:acknowledge
 """
 _ADDED: tuple[tuple[ActionClass, str], ...] = (
     (PAY, _PAY),
