@@ -37,8 +37,10 @@ EXTRA_HOSTS = {
     "*.s3-accesspoint-fips.dualstack.{r}.amazonaws.com": "s3",
     "*.control-kinesis.{r}.amazonaws.com": "kinesis",
     "*.data-kinesis.{r}.amazonaws.com": "kinesis",
+    "*.timestream.{r}.amazonaws.com": "timestream-query timestream-write",
+    "*.osm.{r}.on.aws": "opensearchmemory",
 }
-"""Hosts that the endpoint rules give only for certain parameters."""
+"""Hosts that the endpoint rules give only for certain parameters, or that a service names in an answer."""
 
 IAM_PREFIX = {
     "mturk": ("mechanicalturk",),
@@ -300,8 +302,8 @@ def build() -> tuple[dict[str, Any], list[str]]:
                 signing_names[template] = name
             if region:
                 signing_regions[template] = region
-    for template, service in EXTRA_HOSTS.items():
-        hosts[template].add(service)
+    for template, served in EXTRA_HOSTS.items():
+        hosts[template].update(served.split())
     index = {
         "botocore": botocore.__version__,
         "partitions": [

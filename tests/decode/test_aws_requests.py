@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aws_cases import CODEC, received
+from bench.aws_wire import measure
 
 from comptroller.core.action import digest
 from comptroller.decode.aws import index
@@ -152,3 +153,21 @@ def test_unknown_services_have_no_classes() -> None:
     assert index.classes_of("aws:nothing:Do") is None
     assert index.classes_of("aws:ec2:Nothing") is None
     assert index.classes_of("stripe:ec2:RunInstances") is None
+
+
+def test_operations_and_parameters_are_right_nearly_always() -> None:
+    found = measure(quick=True)
+    assert found.total > 500
+    assert found.operation >= 0.995 * found.total, found.wrong
+    assert found.parameters >= 0.99 * found.total, found.unequal
+    assert found.classed >= 0.995 * found.total
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+def test_the_goals_hold_over_everything() -> None:
+    found = measure()
+    assert found.total > 19_500
+    assert found.operation >= 0.995 * found.total, found.wrong
+    assert found.parameters >= 0.998 * found.total, found.unequal
+    assert found.classed >= 0.998 * found.total

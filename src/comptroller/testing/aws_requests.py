@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -18,6 +21,13 @@ from comptroller.core.request import Header, Request
 DEPTH_MAX = 6
 ALPHABET = "abcdefghijkmnpqrstuvwxyz0123456789"
 ATTEMPTS_MAX = 4
+
+
+DISCOVERED = {
+    "timestream-query": "query-cell1.timestream.us-east-1.amazonaws.com",
+    "timestream-write": "ingest-cell1.timestream.us-east-1.amazonaws.com",
+}
+"""Where Timestream says that it is found: a host that no endpoint rule knows."""
 
 
 class Caught(Exception):
@@ -47,6 +57,7 @@ class AwsRequests:
     full: float = 0.4
     _random: random.Random = field(init=False)
     _clients: dict[str, Any] = field(init=False, default_factory=dict)
+    _asked: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -62,7 +73,7 @@ class AwsRequests:
         if service not in self._clients:
             config = Config(retries={"total_max_attempts": 1}, parameter_validation=True)
             client = self._session.create_client(service, region_name=self.region, config=config)
-            client.meta.events.register("before-send", _catch)
+            client.meta.events.register("before-send", self._catch)
             self._clients = {service: client}
         return self._clients[service]
 
@@ -72,7 +83,7 @@ class AwsRequests:
 
     def sample(self, service: str, operation: str, parameters: Mapping[str, Any] | None = None) -> Sample | None:
         """One request of an operation; None where botocore cannot write any (event streams, removed operations)."""
-        client = self.client(service)
+        client, self._asked = self.client(service), operation
         names = {api: method for method, api in client.meta.method_to_api_mapping.items()}
         if operation not in names:
             return None
@@ -102,6 +113,14 @@ class AwsRequests:
                 if made is not None:
                     yield made
 
+    def _catch(self, request: Any, event_name: str = "", **_: object) -> AWSResponse | None:
+        """Raises `Caught`; only the question where Timestream is to be found, asked before its calls, is answered."""
+        _, service, operation = event_name.split(".")
+        if operation != self._asked and operation == "DescribeEndpoints" and service in DISCOVERED:
+            body = {"Endpoints": [{"Address": DISCOVERED[service], "CachePeriodInMinutes": 60}]}
+            return AWSResponse(request.url, 200, {}, _Raw(json.dumps(body).encode()))
+        raise Caught(request)
+
     def value(self, shape: Any, depth: int = 0, above: tuple[str, ...] = ()) -> Any:
         """A random valid value of a shape."""
         match shape.type_name:
@@ -111,7 +130,7 @@ class AwsRequests:
                 count = max(shape.metadata.get("min", 0), self._random.randint(1, 2))
                 inner = (*above, shape.name)
                 made = [self.value(shape.member, depth + 1, inner) for _ in range(count)]
-                return [item for item in made if item != {}]
+                return [item for item in made if not _empty(item)]
             case "map":
                 keys = [self.value(shape.key, depth + 1) for _ in range(max(shape.metadata.get("min", 0), 1))]
                 return {key: self.value(shape.value, depth + 1, (*above, shape.name)) for key in keys}
@@ -157,8 +176,19 @@ class AwsRequests:
                 return b"blob%d" % draw.randint(0, 99)
 
 
-def _catch(request: Any, **_: object) -> None:
-    raise Caught(request)
+def _empty(value: Any) -> bool:
+    """Whether nothing of a value would be written: such a member of a list would leave a gap in its numbering."""
+    if isinstance(value, dict):
+        return all(map(_empty, value.values()))
+    return isinstance(value, list) and all(map(_empty, value))
+
+
+class _Raw(io.BytesIO):
+    """A body as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        """The whole."""
+        yield self.getvalue()
 
 
 def as_request(prepared: Any, *, agent: str = "builder", run: str = "run") -> Request:
