@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
 from comptroller.enforce.sandbox import preflight
+from comptroller.server.neutral import neutral
 from comptroller.testing.escape.suite import LAYER, Attack, run_suite
 
 
@@ -45,16 +46,14 @@ def document(attacks: Sequence[Attack]) -> dict[str, object]:
     }
 
 
-def _teller(verbose: bool):  # type: ignore[no-untyped-def]
+def _teller(verbose: bool) -> Callable[[Attack], None]:
     def tell(attack: Attack) -> None:
+        name = f"{attack.group}: {attack.name}"
         if not attack.blocked:
-            click.echo(
-                f"{click.style('GOT THROUGH', fg='red', bold=True)}  {attack.group}: {attack.name}\n    {attack.detail}"
-            )
+            click.echo(f"{click.style('GOT THROUGH', fg='red', bold=True)}  {name}\n    {neutral(attack.detail)}")
         elif verbose:
-            click.echo(
-                f"{click.style('blocked', fg='green')}  {attack.group}: {attack.name}  {click.style(attack.detail, dim=True)}"
-            )
+            detail = click.style(neutral(attack.detail), dim=True)
+            click.echo(f"{click.style('blocked', fg='green')}  {name}  {detail}")
 
     return tell
 
