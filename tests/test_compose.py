@@ -192,6 +192,40 @@ async def test_what_the_gateway_is_built_with_waits_for_a_restart(
         assert "private" in told and "will change when `serve` is started anew" in told
 
 
+BANK = "version: 1\nhosts: [api.bank.example]\noperations:\n  POST /v1/pay: pay.create pay\n  GET /v1/pay: pay.list\n"
+
+
+async def test_a_described_service_is_judged_by_its_description_and_a_change_waits_for_a_restart(
+    place: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = place.parent / "services"
+    folder.mkdir()
+    (folder / "bank.yaml").write_text(BANK)
+    write(CONFIG.replace("look around}", "look around, services: [bank]}"))
+    (place.parent / "policies" / "own.cedar").write_text(
+        '@id("own") forbid (principal, action == Comptroller::Action::"bank:pay.list", resource);'
+    )
+    asked = Request(
+        scheme="https", method="POST", host="api.bank.example", port=443, target="/v1/pay", headers=(), body=b"",
+        agent="bot", run="r",
+    )  # fmt: skip
+    async with running(place) as installation:
+        action, verdict = installation.engine.gatekeeper.preview(asked)
+        assert (action.operation, verdict.kind.value) == ("bank:pay.create", "require_approval")
+        assert not await installation.reload()
+        (folder / "bank.yaml").write_text(BANK.replace("pay.create pay", "pay.create read"))
+        (folder / "more.yaml").write_text(BANK.replace("api.bank", "api.more"))
+        assert await installation.reload()
+        assert "services/ will change when `serve` is started anew" in capsys.readouterr().err
+        assert installation.engine.gatekeeper.preview(asked)[1].kind.value == "require_approval"
+        (folder / "more.yaml").write_text("version: 1\nhosts: []\n")
+        with pytest.raises(ConfigError, match=r"more\.yaml:2"):
+            await installation.reload()
+    (folder / "more.yaml").write_text(BANK)
+    with pytest.raises(ConfigError, match="is that of `bank` and of `more`"):
+        await open_installation(place)
+
+
 async def test_a_second_serve_is_told_which_one_to_end(place: Path, write: Write) -> None:
     async with running(place):
         with pytest.raises(UsageError, match="another `comptroller serve`") as caught:

@@ -57,7 +57,7 @@ def _section(text: str, heading: str) -> str:
 
 def _rows(section: str) -> list[str]:
     """What stands in backticks at the beginning of each row of the section's tables."""
-    return re.findall(r"^\| `@?([A-Za-z_]+)[^|]*\|", section, re.MULTILINE)
+    return re.findall(r"^\| `@?([A-Za-z0-9_]+)[^|]*\|", section, re.MULTILINE)
 
 
 # ---------------------------------------------------------------- links and names

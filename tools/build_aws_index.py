@@ -10,10 +10,11 @@ import itertools
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore
 from botocore.endpoint_provider import EndpointProvider
@@ -27,6 +28,8 @@ from comptroller.decode.aws.reviewed import EXCEPTIONS, REVIEWED, Rule
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = ROOT / "src/comptroller/decode/aws/index.json"
 GOLDEN = ROOT / "tests/golden/aws_classes.tsv"
+BY_HAND = ROOT / "tools/aws_read_by_hand.txt"
+"""Operations that no rule names, read one by one and left at what IAM or their verb says; `--accept` adds new ones."""
 
 REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "aws-global")
 ACCOUNT = "012345678901"
@@ -94,80 +97,32 @@ LEVELS = {
     "Tagging": ActionClass.WRITE,
     "Permissions management": ActionClass.ENTITLE,
 }
-VERBS_READ = [
-    "Get",
-    "List",
-    "Describe",
-    "Head",
-    "BatchGet",
-    "BatchDescribe",
-    "BatchList",
-    "Search",
-    "Lookup",
-    "Query",
-    "Scan",
-    "Check",
-    "Preview",
-    "Estimate",
-    "Validate",
-    "Verify",
-    "Count",
-    "Discover",
-    "View",
-    "Is",
-    "Retrieve",
-    "Recommend",
-    "Detect",
-    "Summarize",
-    "Lookup",
-    "Introspect",
-    "BatchIsAuthorized",
-]
-VERBS_WRITE = [
-    "Put",
-    "Update",
-    "Upload",
-    "Complete",
-    "Abort",
-    "Copy",
-    "Tag",
-    "Untag",
-    "Add",
-    "Remove",
-    "Associate",
-    "Disassociate",
-    "Set",
-    "Modify",
-    "Cancel",
-    "Stop",
-    "Attach",
-    "Detach",
-    "Deregister",
-    "Reject",
-    "Pause",
-    "Move",
-    "Import",
-    "BatchPut",
-    "BatchUpdate",
-    "BatchCreate",
-    "Acknowledge",
-    "Assign",
-    "Unassign",
-    "Change",
-    "Configure",
-    "Logout",
-    "Revoke",
-    "Disconnect",
-    "Close",
-    "Withdraw",
-    "Submit",
-    "Flag",
-    "Cancel",
-    "Merge",
-    "Approve",
-    "Post",
-]
-READ_ONLY_MAY_BECOME = frozenset({"reveal", "infer"})
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text."""
+    return tuple(text.split())
+
+
+VERBS_READ = words(
+    "Get List Describe Head BatchGet BatchDescribe BatchList Search Lookup Query Scan Check Preview Estimate Validate "
+    "Verify Count Discover View Is Retrieve Recommend Detect Summarize Introspect BatchIsAuthorized"
+)
+VERBS_WRITE = words(
+    "Put Update Upload Complete Abort Copy Tag Untag Add Remove Associate Disassociate Set Modify Cancel Stop Attach "
+    "Detach Deregister Reject Pause Move Import BatchPut BatchUpdate BatchCreate Acknowledge Assign Unassign Change "
+    "Configure Logout Revoke Disconnect Close Withdraw Submit Flag Merge Approve Post"
+)
+MAKING = words(
+    "Create Start Run Launch Restore Import Allocate Request Copy Clone Provision Resume Activate Enable Increase "
+    "Reserve Submit Order Subscribe Replicate Deploy Execute Invoke Train Build Generate Rebuild Retry Redrive "
+    "Register Open"
+)
+"""Verbs of operations that may make something: `provision` until somebody has read them."""
+READING = ("Get", "List", "Describe", "Search", "BatchGet")
+"""Verbs of which IAM's level may be wrong: some that only read are called a write there."""
+READ_MAY_BECOME = frozenset({"reveal", "infer"})
+"""What a name with a wildcard may add to a read."""
 
 
 def iam_levels() -> dict[str, dict[str, str]]:
@@ -182,41 +137,75 @@ def iam_levels() -> dict[str, dict[str, str]]:
     return levels
 
 
-def matches(rule: Rule, service: str, operation: str) -> bool:
-    """Whether a reviewed rule speaks of this operation."""
-    return any(fnmatchcase(service, pattern) for pattern in rule.services.split()) and any(
-        fnmatchcase(operation, pattern) for pattern in rule.operations.split()
-    )
+def named(rule: Rule, service: str, operation: str) -> bool | None:
+    """How a reviewed rule speaks of this operation: True by its full name, False by a wildcard, None not at all."""
+    if not any(fnmatchcase(service, pattern) for pattern in rule.services.split()):
+        return None
+    patterns = rule.operations.split()
+    if operation in patterns:
+        return True
+    return False if any(fnmatchcase(operation, pattern) for pattern in patterns) else None
 
 
-def by_verb(operation: str) -> ActionClass:
-    """The class of an operation no list names, by its verb; anything that may make something is `provision`."""
-    if any(operation.startswith(verb) for verb in VERBS_READ):
+def begins(operation: str, verbs: Sequence[str]) -> bool:
+    """Whether an operation's name begins with one of these verbs as a whole word."""
+    return any(operation.startswith(verb) and not operation[len(verb) :][:1].islower() for verb in verbs)
+
+
+def by_verb(operation: str, model: Mapping[str, Any]) -> ActionClass:
+    """The class of an operation that IAM does not know: what botocore calls read-only, then its verb and HTTP method;
+    anything that may make something is `provision`."""
+    reads = begins(operation, VERBS_READ) and model["http"]["method"] not in ("DELETE", "PATCH")
+    if model.get("readonly") or reads:
         return ActionClass.READ
-    if any(operation.startswith(verb) for verb in VERBS_WRITE):
-        return ActionClass.WRITE
-    return ActionClass.PROVISION
+    return ActionClass.WRITE if begins(operation, VERBS_WRITE) else ActionClass.PROVISION
 
 
-def classes_of(service: str, operation: str, level: str | None) -> frozenset[str]:
-    """Every class of one operation."""
-    base = LEVELS[level] if level else by_verb(operation)
+@cache
+def rules_of(service: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """Exceptions and reviewed rules that speak of a service at all."""
+
+    def speaking(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(r for r in rules if any(fnmatchcase(service, pattern) for pattern in r.services.split()))
+
+    return speaking(EXCEPTIONS), speaking(REVIEWED)
+
+
+class Judged(NamedTuple):
+    """The classes of one operation and what they rest on: `reviewed`, `iam` (its access level) or `verb`."""
+
+    classes: frozenset[str]
+    basis: str
+
+
+def classes_of(
+    service: str, operation: str, level: str | None, model: Mapping[str, Any], *, read_by_hand: bool
+) -> Judged:
+    """Every class of one operation, never weaker than its IAM access level."""
+    base = LEVELS[level] if level else by_verb(operation, model)
+    if base is ActionClass.PROVISION and read_by_hand:
+        base = ActionClass.WRITE
+    elif base is ActionClass.WRITE and not read_by_hand and begins(operation, MAKING):
+        base = ActionClass.PROVISION
     entitle = {"entitle"} if level == "Permissions management" else set()
-    for rule in EXCEPTIONS:
-        if matches(rule, service, operation):
-            found = set(rule.classes.split())
-            if found == {"read"} and level in ("Write", "Permissions management"):
+    exceptions, reviewed = rules_of(service)
+    for rule in exceptions:
+        if named(rule, service, operation) is not None:
+            if rule.classes == "read" and begins(operation, READING):
+                entitle = set()
+            elif rule.classes == "read" and entitle:
                 raise SystemExit(f"exception weaker than IAM: {service} {operation}")
-            return frozenset(found | entitle)
+            return Judged(frozenset(entitle or {rule.classes}), "reviewed")
     strong: set[str] = set()
-    for rule in REVIEWED:
-        if matches(rule, service, operation):
-            strong.update(rule.classes.split())
+    for rule in reviewed:
+        how = named(rule, service, operation)
+        if how or (how is False and (base is not ActionClass.READ or rule.classes in READ_MAY_BECOME)):
+            strong.add(rule.classes)
     if level == "Tagging":
         strong.discard("destroy")
-    if base is ActionClass.READ and operation.startswith(("Get", "List", "Describe", "Head", "BatchGet", "Search")):
-        strong &= READ_ONLY_MAY_BECOME if service != "sts" else strong
-    return frozenset(strong | entitle or {base.value})
+    if strong:
+        return Judged(frozenset(strong | entitle), "reviewed")
+    return Judged(frozenset(entitle or {base.value}), "iam" if level else "verb")
 
 
 def host_templates(
@@ -263,8 +252,8 @@ def _global_region(region: str) -> str:
     return "us-east-1" if region in ("aws-global", "us-west-2", "eu-central-1") else region
 
 
-def build() -> tuple[dict[str, Any], list[str]]:
-    """The index, and the lines of the golden table."""
+def build(*, accept: bool) -> tuple[dict[str, Any], list[str], list[str]]:
+    """The index, the golden table, and the operations that no rule names; `accept`: somebody has read all of them."""
     loader = Loader()
     levels = iam_levels()
     partitions = loader.load_data("partitions")
@@ -273,6 +262,8 @@ def build() -> tuple[dict[str, Any], list[str]]:
     signing_names: dict[str, str] = {}
     services: dict[str, Any] = {}
     golden: list[str] = []
+    unruled: list[str] = []
+    by_hand = frozenset(BY_HAND.read_text().split("\n")) if BY_HAND.exists() else frozenset()
     sizes: dict[str, int] = {}
     for service in sorted(loader.list_available_services("service-2")):
         model = loader.load_service_model(service, "service-2")
@@ -285,9 +276,14 @@ def build() -> tuple[dict[str, Any], list[str]]:
         for operation in sorted(model["operations"]):
             wanted = IAM_NAME.get((service, operation), operation).lower()
             level = next((actions[wanted] for actions in known if wanted in actions), None)
-            classes = ",".join(sorted(classes_of(service, operation, level)))
+            name = f"aws:{service}:{operation}"
+            read = accept or name in by_hand
+            judged = classes_of(service, operation, level, model["operations"][operation], read_by_hand=read)
+            classes = ",".join(sorted(judged.classes))
             grouped[classes].append(operation)
-            golden.append(f"aws:{service}:{operation}\t{classes}")
+            golden.append(f"{name}\t{classes}")
+            if judged.basis == "verb" or (judged.basis == "iam" and classes != "read"):
+                unruled.append(name)
         services[service] = {
             "sign": signing,
             "protocols": metadata.get("protocols") or [metadata["protocol"]],
@@ -315,16 +311,26 @@ def build() -> tuple[dict[str, Any], list[str]]:
         "signing": dict(sorted(signing_names.items())),
         "services": services,
     }
-    return index, golden
+    return index, golden, unruled
 
 
 def main() -> int:
     """Write the two files, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with what is there; write nothing")
-    check = parser.parse_args().check
-    index, golden = build()
+    parser.add_argument("--accept", action="store_true", help="somebody has read what no rule names: list it as read")
+    given = parser.parse_args()
+    check = given.check
+    index, golden, unruled = build(accept=given.accept)
     wanted = {INDEX: json.dumps(index, separators=(",", ":")) + "\n", GOLDEN: "\n".join(golden) + "\n"}
+    if given.accept:
+        wanted[BY_HAND] = "\n".join(unruled) + "\n"
+    else:
+        unread = sorted(set(unruled) - set(BY_HAND.read_text().split("\n")))
+        for name in unread:
+            print(f"nobody has read {name}: name it in a rule, or read it and run with --accept", file=sys.stderr)
+        if unread and check:
+            return 1
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if check:
         for path in stale:

@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, str] = {
     "BudgetConfig": "budgets",
     "CredentialConfig": "credentials",
     "ServiceConfig": "services",
+    "PricesConfig": "prices",
     "NotifyConfig": "notify",
 }
 """Configuration class -> the heading of the page that describes it."""
@@ -39,7 +40,7 @@ def meanings(heading: str) -> dict[str, str]:
     found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     if found is None:
         raise ValueError(f"{PAGE} has no heading `{heading}`")
-    rows = re.findall(r"^\| `([a-z_]+)` \| (.*) \|$", found[1], re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| (.*) \|$", found[1], re.MULTILINE)
     return {name: re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text) for name, text in rows}
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from comptroller import __version__, price
 from comptroller.boundary import AgentFacts, CedarBoundary, PolicyText
-from comptroller.core.action import Action
+from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
@@ -32,12 +32,14 @@ from comptroller.core.budget import Budget, BudgetState, scopes_of
 from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign, verify
 from comptroller.core.config import AgentConfig, Config
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
+from comptroller.decode.described import DescribedCodec, Service
 from comptroller.decode.registry import CodecRegistry
 from comptroller.enforce.gateway import (
     Attachment,
     Authority,
     BoxSocket,
     CredentialBroker,
+    Family,
     Gateway,
     GatewaySettings,
     Internal,
@@ -54,9 +56,14 @@ from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Sequencer
 from comptroller.engine.settle import Settler
+from comptroller.engine.trust import Trust
 from comptroller.ports import Boundary, Clock, Ids, Store
+from comptroller.price.catalogue import Key, Rate
+from comptroller.price.listing import write_rows
+from comptroller.server.descriptions import described_services, services_stamp
 from comptroller.server.desk import Desk, SocketRole
-from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, Paths, load_config
+from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, SERVICES_FOLDER, Paths, load_config
+from comptroller.server.prices import book_of, changes_of, load_prices, prices_digest
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
@@ -151,9 +158,12 @@ def starter_policies() -> str:
     return (resources.files("comptroller.boundary") / "packs" / "starter.cedar").read_text("utf-8")
 
 
-def load_boundary(config: Config, config_path: Path) -> CedarBoundary:
-    """The boundary as `policies/` and the agents of `config` define it. Raises `ConfigError` naming file and line."""
-    registry = registry_of(config)
+def load_boundary(config: Config, config_path: Path, *, described: Sequence[Service] | None = None) -> CedarBoundary:
+    """The boundary as `policies/` and the agents of `config` define it. Raises `ConfigError` naming file and line.
+
+    `described` are the described services in force; by default those that lie beside the configuration.
+    """
+    registry = registry_of(config, described_services(config_path) if described is None else described)
     groups = Counter(group for person in config.people.values() for group in person.groups)
     return CedarBoundary.load(
         policy_texts(config_path),
@@ -220,6 +230,8 @@ class Engine:
     brakes: Brakes
     ledger: Ledger
     runs: Runs
+    pricer: price.Prices
+    trust: Trust
 
 
 def build_engine(
@@ -229,6 +241,8 @@ def build_engine(
     *,
     clock: Clock | None = None,
     ids: Ids | None = None,
+    described: Sequence[Service] = (),
+    newer: Mapping[Key, Rate] | None = None,
 ) -> Engine:
     """Put the engine together over `store`; the boundary is asked for each time, so that it can be replaced."""
     clock, ids = clock or SystemClock(), ids or SystemIds()
@@ -236,7 +250,7 @@ def build_engine(
     sequencer = Sequencer(
         store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook, marks=upstream_marks(config)
     )
-    pricer = price.Prices()
+    pricer = price.Prices(book=book_of(config, newer or {}, today=clock.now().date()))
     settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook, pricer=pricer)
     return Engine(
         store=store,
@@ -244,7 +258,7 @@ def build_engine(
         hub=hub,
         recorder=Recorder(store=store, clock=clock, scribe=scribe, hub=hub),
         gatekeeper=Gatekeeper(
-            registry=registry_of(config),
+            registry=registry_of(config, described),
             pricer=pricer,
             boundary=boundary,
             sequencer=sequencer,
@@ -257,12 +271,45 @@ def build_engine(
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
+        pricer=pricer,
+        trust=Trust(store=store, clock=clock, scribe=scribe, hub=hub, pricer=pricer),
     )
 
 
-def registry_of(config: Config) -> CodecRegistry:
-    """Codecs by host: the known services, and the extra hosts that `services` names."""
-    return CodecRegistry({host: service.codec for service in config.services.values() for host in service.hosts})
+def registry_of(config: Config, described: Sequence[Service] = ()) -> CodecRegistry:
+    """Codecs by host: the known services, those described beside the configuration, and the extra hosts that
+    `services` names. Raises `ConfigError` for a host of two services."""
+    hosts = {host: service.codec for service in config.services.values() for host in service.hosts}
+    tools = {
+        host: {tool: frozenset(map(ActionClass, classes)) for tool, classes in service.tools.items()}
+        for service in config.services.values()
+        for host in service.hosts
+        if service.codec == "mcp"
+    }
+    return CodecRegistry(hosts, described, tools)
+
+
+def family_of(registry: CodecRegistry) -> Callable[[str], Family | None]:
+    """How the credentials of services are put on requests that the gateway has no table for."""
+
+    def family(name: str) -> Family | None:
+        codec = registry.codecs.get(name)
+        if not isinstance(codec, DescribedCodec):
+            hosts: frozenset[str] = getattr(codec, "hosts", frozenset())
+            if name == "azure-openai":
+                return Family(hosts=tuple(sorted(hosts)), header="api-key", prefix="")
+            return Family(hosts=tuple(sorted(hosts))) if hosts else None
+        credential = codec.service.credential
+        return Family(
+            hosts=codec.service.hosts,
+            header=credential.header,
+            prefix=credential.prefix,
+            basic=credential.encode == "basic",
+            optional=credential.optional,
+            placeholders=credential.variables,
+        )
+
+    return family
 
 
 def upstream_marks(config: Config) -> Callable[[Action], Mapping[str, object]]:
@@ -293,15 +340,23 @@ class Installation:
         store: SqliteStore,
         log_key: Ed25519PrivateKey,
         lock: TextIO,
+        described: Sequence[Service] = (),
+        newer: Mapping[Key, Rate] | None = None,
     ) -> None:
         self.config_path = config_path
+        self._newer: Mapping[Key, Rate] = newer or {}
+        self._prices_stamp = _file_stamp(paths.prices)
+        self._described = described
+        self._services_stamp = services_stamp(config_path)
         self.config = config
         self.paths = paths
         self.store = store
         self.clock = SystemClock()
-        self.engine = build_engine(config, store, lambda: self.boundary, clock=self.clock)
+        self.engine = build_engine(
+            config, store, lambda: self.boundary, clock=self.clock, described=described, newer=self._newer
+        )
         self.boundary = boundary
-        self.gateway = build_gateway(config, config_path, paths, self.engine)
+        self.gateway = build_gateway(config, config_path, paths, self.engine, described)
         self.origin = installation_origin(paths)
         self._log_key = log_key
         self._lock = lock
@@ -318,6 +373,7 @@ class Installation:
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
             runs=self.engine.runs,
+            trust=self.engine.trust,
             recorder=self.engine.recorder,
             hub=self.engine.hub,
             clock=self.clock,
@@ -332,6 +388,7 @@ class Installation:
         """
         await self._check_log()
         await asyncio.to_thread(price.warm)
+        await self.engine.trust.load()
         suspended = await self.engine.settler.recover()
         ended = await self.engine.runs.recover()
         await self.engine.approvals.expire_due()
@@ -347,6 +404,7 @@ class Installation:
             },
         )
         await self._apply_budgets()
+        await self._apply_prices({}, self._newer)
         await self.sign_checkpoint()
         # What is loaded by now stays: the collector need not look at it again at every pass.
         gc.collect()
@@ -392,7 +450,10 @@ class Installation:
                 read = load_config(self.config_path)
                 kept = [name for name in RESTART_ONLY if getattr(read, name) != getattr(self.config, name)]
                 config = read.model_copy(update={name: getattr(self.config, name) for name in kept})
-                boundary = load_boundary(config, self.config_path)
+                boundary = load_boundary(config, self.config_path, described=self._described)
+                if services_stamp(self.config_path) != self._services_stamp:
+                    described_services(self.config_path)
+                    kept.append(f"{SERVICES_FOLDER}/")
             except ConfigError as error:
                 self._stamp = stamp
                 await self._refuse_edit(error)
@@ -401,6 +462,44 @@ class Installation:
             # Only now: what could not be recorded is tried again.
             self._stamp = stamp
             return changed
+
+    async def reload_prices(self) -> bool:
+        """Take over a newer price list, and read prices by the day it is; True for a newer list.
+
+        One that cannot be used raises `ConfigError`, once, and the prices before it stay in force.
+        """
+        async with self._reloading:
+            stamp = _file_stamp(self.paths.prices)
+            if stamp == self._prices_stamp:
+                if self.engine.pricer.book.today != self.clock.now().date():
+                    self._price_anew()
+                return False
+            try:
+                newer = await asyncio.to_thread(load_prices, self.paths.prices)
+            except ConfigError:
+                self._prices_stamp = stamp
+                raise
+            changed = await self._apply_prices(self._newer, newer)
+            self._newer, self._prices_stamp = newer, stamp
+            self._price_anew()
+            return changed
+
+    def _price_anew(self) -> None:
+        pricer = self.engine.pricer
+        fresh = book_of(self.config, self._newer, today=self.clock.now().date())
+        pricer.book = replace(fresh, distrusted=pricer.book.distrusted)
+
+    async def _apply_prices(self, before: Mapping[Key, Rate], after: Mapping[Key, Rate]) -> bool:
+        """Record a list that was not in force before; True where it is one."""
+        digest = await asyncio.to_thread(prices_digest, self.paths.prices)
+        with contextlib.suppress(OSError):
+            if self.paths.applied_prices.read_text("utf-8") == digest:
+                return False
+        if not digest and not self.paths.applied_prices.exists():
+            return False
+        await self.engine.trust.changed({"prices": digest, **changes_of(before, after)})
+        write_private(self.paths.applied_prices, digest.encode())
+        return True
 
     async def _refuse_edit(self, error: ConfigError) -> None:
         reason = error.message[:REASON_CHARS_MAX]
@@ -411,7 +510,7 @@ class Installation:
     async def _take_over(self, config: Config, boundary: CedarBoundary, kept: Sequence[str]) -> bool:
         names = ", ".join(kept)
         complaint = (
-            f"{names} in {CONFIG_NAME} will change when `serve` is started anew; end this one with: kill {os.getpid()}"
+            f"{names} {_where(kept)}will change when `serve` is started anew; end this one with: kill {os.getpid()}"
             if kept
             else ""
         )
@@ -433,6 +532,7 @@ class Installation:
         self.config = self.desk.config = self.engine.runbook.config = config
         self.gateway.credentials.configure(config.credentials, config.agents)
         self.boundary = boundary
+        self._price_anew()
         await self._apply_budgets()
         return True
 
@@ -473,6 +573,8 @@ class Installation:
             await asyncio.sleep(RELOAD_SECONDS)
             if await self._tolerating(self.reload()):
                 _say("configuration and policies reloaded")
+            if await self._tolerating(self.reload_prices()):
+                _say("newer prices are in force")
 
     async def _refresh(self) -> None:
         """Look for edits now: a run that starts right after an edit is judged by it."""
@@ -526,9 +628,11 @@ async def open_installation(config_path: Path) -> Installation:
     Raises `ConfigError`, `MissingError`, `StoreError`, and `UsageError` where another `serve` holds the lock.
     """
     config = load_config(config_path)
-    boundary = load_boundary(config, config_path)
+    described = described_services(config_path)
+    boundary = load_boundary(config, config_path, described=described)
     paths = Paths.of(config_path)
     make_keys(paths)
+    newer = load_prices(paths.prices)
     lock = _exclusive(paths)
     try:
         log_key = load_log_key(paths.log_key)
@@ -542,6 +646,8 @@ async def open_installation(config_path: Path) -> Installation:
                 store=store,
                 log_key=log_key,
                 lock=lock,
+                described=described,
+                newer=newer,
             )
         except BaseException:
             await store.close()
@@ -551,7 +657,9 @@ async def open_installation(config_path: Path) -> Installation:
         raise
 
 
-def build_gateway(config: Config, config_path: Path, paths: Paths, engine: Engine) -> Gateway:
+def build_gateway(
+    config: Config, config_path: Path, paths: Paths, engine: Engine, described: Sequence[Service] = ()
+) -> Gateway:
     """The gateway over an engine. Raises `ConfigError`."""
     store = engine.store
 
@@ -563,12 +671,15 @@ def build_gateway(config: Config, config_path: Path, paths: Paths, engine: Engin
     async def approvals_of(run_id: str) -> Sequence[Approval]:
         return [approval for approval in await store.approvals() if approval.run == run_id]
 
+    registry = registry_of(config, described)
     return Gateway(
         gatekeeper=engine.gatekeeper,
         recorder=engine.recorder,
-        registry=registry_of(config),
+        registry=registry,
         authority=Authority.load_or_create(paths.ca_key, paths.ca_pem),
-        credentials=CredentialBroker(config.credentials, config.agents, folder=config_path.parent),
+        credentials=CredentialBroker(
+            config.credentials, config.agents, folder=config_path.parent, described=family_of(registry)
+        ),
         internal=Internal(budgets=budgets_of, approvals=approvals_of),
         upstream=Upstream(settings=GatewaySettings(), upstreams=config.upstreams, private=config.private),
     )
@@ -577,6 +688,12 @@ def build_gateway(config: Config, config_path: Path, paths: Paths, engine: Engin
 def open_log(paths: Paths) -> SqliteReader:
     """The log of an installation, read-only; works beside a running `serve`. Raises `StoreError`."""
     return SqliteReader(paths.store)
+
+
+def replace_prices(paths: Paths, rows: Mapping[Key, Rate]) -> None:
+    """Put another price list in the place of the one there is, whole or not at all; a running `serve` takes it over."""
+    paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(paths.prices, "".join(write_rows(rows)).encode("utf-8"))
 
 
 def _exclusive(paths: Paths) -> TextIO:
@@ -599,13 +716,28 @@ def _exclusive(paths: Paths) -> TextIO:
 
 
 def _stamp(config_path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes when the configuration or a policy file does."""
+    """Changes when the configuration, a policy file or a description of a service does."""
     found = []
-    for file in (config_path, *sorted((config_path.parent / POLICIES_FOLDER).glob("*.cedar"))):
+    services = (config_path.parent / SERVICES_FOLDER).glob("*")
+    for file in (config_path, *sorted((config_path.parent / POLICIES_FOLDER).glob("*.cedar")), *sorted(services)):
         with contextlib.suppress(OSError):
             status = file.stat()
             found.append((file.name, status.st_mtime_ns, status.st_size))
     return tuple(found)
+
+
+def _where(kept: Sequence[str]) -> str:
+    """The file of settings that are kept; a folder says itself where it is."""
+    return "" if kept == [f"{SERVICES_FOLDER}/"] else f"in {CONFIG_NAME} "
+
+
+def _file_stamp(path: Path) -> tuple[int, int, int]:
+    """Changes when one file does; zeros without one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,7 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, EntryDraft, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
+from comptroller.core.distrust import Distrust
 from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.request import Request
 from comptroller.core.reservation import AccountDelta, Reservation
@@ -91,6 +92,7 @@ class Changes:
     reservations: tuple[Reservation, ...] = ()
     approvals: tuple[Approval, ...] = ()
     brakes: tuple[Brake, ...] = ()
+    distrusts: tuple[Distrust, ...] = ()
     erase: tuple[tuple[int, str], ...] = ()
 
 
@@ -129,6 +131,10 @@ class Store(Protocol):
 
     async def brakes(self) -> Sequence[Brake]:
         """Every brake that is not free."""
+        ...
+
+    async def distrusts(self) -> Sequence[Distrust]:
+        """Every price that was ever distrusted, confirmed ones too, by key."""
         ...
 
     async def open_reservations(self) -> Sequence[Reservation]:
@@ -184,6 +190,14 @@ class Pricer(Protocol):
 
     def actual(self, action: Action, outcome: Outcome) -> Mapping[Unit, int]:
         """What was really paid, as far as `outcome` proves it; a unit left out keeps its whole reservation."""
+        ...
+
+    def key(self, action: Action) -> str:
+        """The name under which the price of `action` is distrusted and confirmed."""
+        ...
+
+    def trust(self, key: str, *, trusted: bool) -> None:
+        """From now on, believe the price called `key`, or say of it that nobody knows."""
         ...
 
     def affordable_output(self, action: Action, room: Mapping[Unit, int]) -> int | None:

@@ -604,7 +604,7 @@ def test_every_sentence_is_of_an_operation_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("", "application"), ("&Type=network", "network"), ("&Type=%1B%5B31m", "?[31m")]
+    ("kind", "said"), [("", "application"), ("&Type=network", "network"), ("&Type=%1B%5B31m", "`?[31m`")]
 )
 def test_a_load_balancer_without_a_type_is_the_services_default(kind: str, said: str) -> None:
     body = f"Action=CreateLoadBalancer&Version=2015-12-01&Name=edge{kind}"

@@ -311,9 +311,10 @@ def test_lists_of_models_are_reads() -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        (request("api.openai.com", "POST", "/v1/embeddings", {"model": "x"}), "no known operation"),
-        (request("api.openai.com", "POST", "/v1/files", {"model": "x"}), "no known operation"),
-        (request("api.openai.com", "DELETE", "/v1/models/x"), "no known operation"),
+        (request("api.openai.com", "POST", "/v1/embedding", {"model": "x"}), "no known operation"),
+        (request("api.openai.com", "POST", "/v1/files", {"purpose": "x"}), "not multipart/form-data"),
+        (request("api.openai.com", "PATCH", "/v1/models/x"), "no known operation"),
+        (request("api.openai.com", "DELETE", "/v1/models/x", {"model": "x"}), "with a body"),
         (request("api.openai.com", "POST", "/v1/chat/completions/", {"model": "x"}), "no known operation"),
         (request("api.openai.com", "POST", "/v1/chat/completions?x=1", {"model": "x"}), "no query"),
         (request("api.openai.com", "POST", "/v1/chat/completions", {}), "no `model`"),
@@ -334,6 +335,8 @@ def test_lists_of_models_are_reads() -> None:
         (request("api.openai.com", "POST", "/v1/responses", {"model": "x", "@path": "/"}), "begins with `@`"),
         (request("api.openai.com", "POST", "/v1/responses", {"model": "x", "tools": [{"type": "teleport"}]}), "known"),
         (request("api.openai.com", "POST", "/v1/responses", {"model": "x", "tools": "all"}), "`tools`"),
+        (request("api.openai.com", "POST", "/v1/responses", {"model": "x", "Tools": [], "n": 1}), "case alone"),
+        (request("api.openai.com", "GET", "/v1/realtime?model=x", sec_websocket_key="eA=="), "WebSocket"),
         (request("api.openai.com", "POST", "/v1/responses", {"model": "x"}, content_encoding="br"), "compressed"),
         (request("api.openai.com", "GET", "/v1/responses", upgrade="websocket"), "switch protocols"),
     ],

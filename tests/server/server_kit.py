@@ -26,6 +26,8 @@ from comptroller.engine.ledger import Ledger
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Proposal, Sequenced, Sequencer
+from comptroller.engine.trust import Trust
+from comptroller.price import Prices
 from comptroller.server.desk import Desk, SocketRole
 from comptroller.server.house import House
 from comptroller.server.identity import os_user, person_name
@@ -242,6 +244,7 @@ def make_place(
         brakes=Brakes(**parts, scopes=lambda: ()),
         ledger=Ledger(**parts),
         runs=Runs(**parts, ids=ids, runbook=book),
+        trust=Trust(**parts, pricer=Prices()),
         recorder=Recorder(**parts),
         hub=hub,
         clock=clock,

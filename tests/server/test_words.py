@@ -107,6 +107,9 @@ def test_amounts() -> None:
     assert amount_text("calls", 1200) == "1,200 calls"
     assert amount_text("calls", 1) == "1 call"
     assert amount_text("usd_micros", None) == "unknown"
+    assert [amount_text("gpu_seconds", n) for n in (90, 230_400)] == ["90 GPU seconds", "64.0 GPU hours"]
+    assert [amount_text("milliwatt_hours", n) for n in (4_865, 50_841_600)] == ["4.9 Wh", "50.84 kWh"]
+    assert [amount_text("milligrams_co2e", n) for n in (1_136, 12_456_192)] == ["1.1 g CO2e", "12.46 kg CO2e"]
     assert bytes_text(999) == "999 B"
     assert bytes_text(1_500_000) == "1.5 MB"
     assert [seconds_text(s) for s in (-3, 40, 600, 7500, 90_000)] == ["0 s", "40 s", "10 min", "2 h 5 min", "1 d 1 h"]

@@ -94,11 +94,11 @@ def schema_text(actions: Mapping[str, frozenset[str]]) -> str:
         "  entity Resource in [Service];",
         f"  type Context = {{ {context} }};",
     ]
-    lines += [f"  action {_quoted(name)};" for name in sorted(CLASS_NAMES)]
+    lines += [f"  action {literal(name)};" for name in sorted(CLASS_NAMES)]
     for action, classes in sorted(actions.items()):
-        parents = ", ".join(_quoted(name) for name in sorted(classes))
+        parents = ", ".join(literal(name) for name in sorted(classes))
         applies = "principal: [Agent], resource: [Service], context: Context"
-        lines.append(f"  action {_quoted(action)} in [{parents}] appliesTo {{ {applies} }};")
+        lines.append(f"  action {literal(action)} in [{parents}] appliesTo {{ {applies} }};")
     return "\n".join([*lines, "}", ""])
 
 
@@ -144,6 +144,6 @@ def _entity(
     return {"uid": uid(kind, name), "attrs": dict(attributes or {}), "parents": [uid(*parent) for parent in parents]}
 
 
-def _quoted(text: str) -> str:
+def literal(text: str) -> str:
     """A Cedar string literal."""
     return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text) + '"'

@@ -36,7 +36,8 @@ agents:
     owner: {person}
     purpose: {purpose}
     # What this agent may reach. Everything else is refused; the refusal tells you the line to add here.
-    # Services: openai, anthropic, stripe, aws:s3, aws:ec2, ... Hosts: any name, or *.example.com
+    # Services: openai, anthropic, stripe, github, aws:s3, ... Hosts: any name, or *.example.com
+    # An API of your own: comptroller service add URL|FILE
     services: {services}
     hosts: []
     credentials: {credentials}

@@ -41,7 +41,7 @@ _MEMBERS: Mapping[str, type | tuple[type, ...]] = {
 
 @click.group()
 def policy() -> None:
-    """Check policies, and explain what they decide."""
+    """Check policies, explain what they decide, and suggest what to add."""
 
 
 @policy.command()
@@ -82,6 +82,39 @@ def explain_command(action_json: BinaryIO, as_json: bool, config: Path | None) -
         print_json(explanation.document())
     else:
         _show_explanation(action, explanation)
+
+
+@policy.command("suggest")
+@click.argument("run", required=False)
+@click.option(
+    "--from",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take what is denied in this file of `comptroller replay` instead of a run.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Add to the *.cedar files in DIR rather than to those of the installation.",
+)
+@click.option("--agent", metavar="NAME", help="With --from: the agent of cases that name none.")
+@json_option
+@config_option
+def suggest_command(
+    run: str | None, file: Path | None, policies: Path | None, agent: str | None, as_json: bool, config: Path | None
+) -> None:
+    """Write the smallest policies by which what was denied to RUN would have gone, or would have been asked.
+
+    Nothing is changed. What no policy could let go is told with its reason. Ends with 1 where that is all.
+    """
+    from comptroller.cli import suggesting
+
+    if (run is None) == (file is None):
+        raise UsageError("either a RUN or --from FILE", hint="comptroller policy suggest --help")
+    suggesting.show(suggesting.found(run, file, policies, agent, config), as_json)
 
 
 def read_action(data: bytes, boundary: CedarBoundary) -> Action:

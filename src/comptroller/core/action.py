@@ -85,6 +85,8 @@ class Action:
 
     `parts` are the actions it brings about by itself (the resources of a stack, the pods of a manifest, the calls of a
     batch). They follow from its parameters, so the digest covers them. Its own classes include theirs; costs add up.
+
+    `charge_usd_micros` is what the service's own description says this very call costs at once; None: it says nothing.
     """
 
     operation: str
@@ -99,6 +101,7 @@ class Action:
     quantity: int = 1
     parameters: Mapping[str, Value] = field(default_factory=dict)
     payment: Payment | None = field(default=None, compare=False)
+    charge_usd_micros: int | None = field(default=None, compare=False)
     sensitive: frozenset[str] = field(default=frozenset(), compare=False)
     parts: tuple[Action, ...] = field(default=(), compare=False)
     reason: str = field(default="", compare=False)

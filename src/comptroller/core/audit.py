@@ -23,6 +23,8 @@ class EntryKind(StrEnum):
     CONFIG_LOADED = "config.loaded"
     CONFIG_REFUSED = "config.refused"
     BUDGET_SET = "budget.set"
+    PRICE_CHANGED = "price.changed"
+    PRICE_CONFIRMED = "price.confirmed"
     RUN_STARTED = "run.started"
     RUN_ENDED = "run.ended"
     ACTION_ALLOWED = "action.allowed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
@@ -14,15 +14,17 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from comptroller.core.budget import Window
 from comptroller.core.errors import ConfigError
-from comptroller.core.estimate import USD_MICROS_PER_USD, Unit
+from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+PRICE_FACTOR_MAX = 10
 PROCESS_LIMITS = ("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds")
 """What `agents.NAME.limits` may hold; each applies to every process of the agent."""
 HOST_PATTERN = r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
@@ -30,6 +32,38 @@ PRIVATE_SUFFIXES = frozenset(
     {"corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test"}
 )
 """Names of one label under which only one's own hosts lie: `*.internal` is meant, `*.com` is half the internet."""
+
+MODEL_HOSTS = ("groq", "together", "mistral", "deepseek", "xai", "fireworks", "openrouter", "perplexity", "cerebras")
+"""Model services that speak as `openai` does."""
+CODECS = (
+    *("openai", "anthropic", "gemini", *MODEL_HOSTS, "azure-openai", "openai-compatible", "self-hosted", "mcp"),
+    *("stripe", "ethereum", "kubernetes", "http"),
+)
+"""Codecs that `services` may give further hosts to, besides those of described services."""
+FAMILIES = (
+    *("aws", "gcp", "azure", "kubernetes", "openai", "anthropic", "gemini", *MODEL_HOSTS, "azure-openai"),
+    *("stripe", "http"),
+)
+"""What a credential may be for, besides described services."""
+DESCRIBED = (
+    "adyen",
+    "discord",
+    "github",
+    "hubspot",
+    "linear",
+    "mailgun",
+    "notion",
+    "paypal",
+    "plaid-transfer",
+    "postmark",
+    "resend",
+    "sendgrid",
+    "slack",
+    "telegram",
+    "twilio",
+    "wise",
+)
+"""Services that come with a description."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
@@ -64,12 +98,16 @@ class PersonConfig(_Part):
 
 
 class LimitConfig(_Part):
-    """A limit as people write it: `usd` (dollars, up to six decimals) or whole units."""
+    """A limit as people write it: `usd` (dollars, up to six decimals) or whole units. Energy is in milliwatt-hours
+    (1 kWh is 1,000,000), carbon in milligrams of CO2 equivalent (1 kg is 1,000,000)."""
 
     usd: str | int | float | None = None
     calls: int | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
     egress_bytes: int | None = Field(default=None, ge=0)
+    gpu_seconds: int | None = Field(default=None, ge=0)
+    milliwatt_hours: int | None = Field(default=None, ge=0)
+    milligrams_co2e: int | None = Field(default=None, ge=0)
 
     @field_validator("usd")
     @classmethod
@@ -85,6 +123,9 @@ class LimitConfig(_Part):
             Unit.CALLS: self.calls,
             Unit.TOKENS: self.tokens,
             Unit.EGRESS_BYTES: self.egress_bytes,
+            Unit.GPU_SECONDS: self.gpu_seconds,
+            Unit.MILLIWATT_HOURS: self.milliwatt_hours,
+            Unit.MILLIGRAMS_CO2E: self.milligrams_co2e,
         }
         return {unit: amount for unit, amount in pairs.items() if amount is not None}
 
@@ -122,7 +163,9 @@ class BudgetConfig(_Part):
     """A limit for a scope path, one unit and one window. `limit` is dollars for `usd`, else the unit's integers."""
 
     scope: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){0,3}$")
-    unit: Literal["usd", "usd_micros", "calls", "tokens", "egress_bytes"]
+    unit: Literal[
+        "usd", "usd_micros", "calls", "tokens", "egress_bytes", "gpu_seconds", "milliwatt_hours", "milligrams_co2e"
+    ]
     window: Literal["total", "day", "month"] = "total"
     limit: str | int | float
 
@@ -148,11 +191,11 @@ class BudgetConfig(_Part):
 class CredentialConfig(_Part):
     """Where a real credential lies, outside the box, and what it is for.
 
-    `service` is the family it is injected for: `aws`, `openai`, `anthropic`, `stripe`, or `http` with `hosts`.
+    `service` is the family it is injected for: one of `FAMILIES`, a described service, or `http` with `hosts`.
     """
 
-    source: Literal["env", "file", "aws_profile"]
-    service: Literal["aws", "openai", "anthropic", "stripe", "http"]
+    source: Literal["env", "file", "aws_profile", "gcp_service_account"]
+    service: Annotated[Name, Field(examples=[*FAMILIES, *DESCRIBED])]
     variable: str | None = None
     path: str | None = None
     profile: str | None = None
@@ -161,29 +204,93 @@ class CredentialConfig(_Part):
     header: str = "authorization"
     prefix: str = "Bearer "
 
+    @field_validator("service")
+    @classmethod
+    def _service(cls, value: str, info: ValidationInfo) -> str:
+        return _known(value, "a service that a credential can be for", FAMILIES, info)
+
     @model_validator(mode="after")
     def _source(self) -> Self:
-        needed = {"env": "variable", "file": "path", "aws_profile": "profile"}[self.source]
+        needed = {"env": "variable", "aws_profile": "profile"}.get(self.source, "path")
         if self.service == "aws" and self.source == "env":
             return self
         if getattr(self, needed) is None:
             raise ValueError(f"source `{self.source}` needs `{needed}`")
-        if self.service == "http" and not self.hosts:
-            raise ValueError("service `http` needs `hosts`")
+        if self.service in ("http", "kubernetes") and not self.hosts:
+            raise ValueError(f"service `{self.service}` needs `hosts`")
+        if self.source == "aws_profile" and self.service != "aws":
+            raise ValueError(f"source `aws_profile` is for service `aws`, not for `{self.service}`")
+        if self.source == "gcp_service_account" and self.service != "gcp":
+            raise ValueError(f"source `gcp_service_account` is for service `gcp`, not for `{self.service}`")
         return self
 
 
-class ServiceConfig(_Part):
-    """Extra host names under which a known service is reached (an OpenAI-compatible server, say)."""
+ToolName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
+ToolClass = Literal[
+    "read", "reveal", "write", "provision", "pay", "entitle", "destroy", "execute", "communicate", "infer", "blind"
+]
 
-    codec: Literal["openai", "anthropic", "stripe", "http"]
+
+class ServiceConfig(_Part):
+    """Extra host names under which a known service is reached (an OpenAI-compatible server, say).
+
+    `tools` says of each tool of an MCP server what it does, by classes; one that is not named may write and execute.
+    """
+
+    codec: Annotated[Name, Field(examples=[*CODECS, *DESCRIBED])]
     hosts: tuple[Host, ...] = Field(strict=False)
+    tools: Mapping[ToolName, Annotated[tuple[ToolClass, ...], Field(strict=False)]] = Field(default_factory=dict)
+
+    @field_validator("codec")
+    @classmethod
+    def _codec(cls, value: str, info: ValidationInfo) -> str:
+        return _known(value, "a codec", CODECS, info)
+
+    @model_validator(mode="after")
+    def _only_tools_of_mcp(self) -> Self:
+        if self.tools and self.codec != "mcp":
+            raise ValueError("`tools` says what the tools of an MCP server do: it needs codec `mcp`")
+        if empty := [name for name, classes in self.tools.items() if not classes]:
+            raise ValueError(f"tool `{empty[0]}` has no class: write what it does, `read` where it changes nothing")
+        return self
 
 
 class NotifyConfig(_Part):
     """How people are told. `terminal`: on the run's own standard error, what is held, denied or not let out."""
 
     terminal: bool = True
+
+
+class PricesConfig(_Part):
+    """How list prices become what is paid. `factors`: what an account pays of the list price (0.85 with a discount of
+    15 %). `node_usd_per_hour`: one Kubernetes node, by the cluster's host, `default` for any other. `max_age_days`:
+    after how many days a price counts as old, and its bounds widen."""
+
+    factors: Mapping[str, str | int | float] = Field(default_factory=dict)
+    node_usd_per_hour: Mapping[str, str | int | float] = Field(default_factory=dict)
+    max_age_days: int = Field(default=PRICE_AGE_DAYS_DEFAULT, ge=1, le=3650)
+
+    @field_validator("factors")
+    @classmethod
+    def _factors(cls, value: Mapping[str, str | int | float]) -> Mapping[str, str | int | float]:
+        for account, factor in value.items():
+            price_factor(factor, account)
+        return value
+
+    @field_validator("node_usd_per_hour")
+    @classmethod
+    def _nodes(cls, value: Mapping[str, str | int | float]) -> Mapping[str, str | int | float]:
+        for dollars in value.values():
+            usd_micros(dollars)
+        return value
+
+    def factor_of(self) -> dict[str, Decimal]:
+        """Account -> factor."""
+        return {account: price_factor(factor, account) for account, factor in self.factors.items()}
+
+    def nodes(self) -> dict[str, int]:
+        """Cluster host, or `default` -> micro-dollars an hour."""
+        return {host: usd_micros(dollars) for host, dollars in self.node_usd_per_hour.items()}
 
 
 class Config(_Part):
@@ -199,6 +306,7 @@ class Config(_Part):
     services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
     credentials: Mapping[Name, CredentialConfig] = Field(default_factory=dict)
     notify: NotifyConfig = NotifyConfig()
+    prices: PricesConfig = PricesConfig()
     store: str = "sqlite"
     upstreams: Mapping[Host, str] = Field(default_factory=dict)
     private: tuple[Host, ...] = Field(default=(), strict=False)
@@ -228,6 +336,17 @@ class Config(_Part):
         return f"{self.organization}/{self.agents[agent].team}/{agent}"
 
 
+def price_factor(value: str | int | float, account: str) -> Decimal:
+    """What an account pays of the list price, above 0 and up to `PRICE_FACTOR_MAX`. Raises ValueError."""
+    try:
+        factor = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(f"`{value}` of account `{account}` is not a factor") from error
+    if not factor.is_finite() or not 0 < factor <= PRICE_FACTOR_MAX or isinstance(value, bool):
+        raise ValueError(f"the factor of account `{account}` must be above 0 and at most {PRICE_FACTOR_MAX}")
+    return factor
+
+
 def usd_micros(value: str | int | float) -> int:
     """Dollars as written (`"400.01"`, 5, 0.5) to integer micro-dollars. Raises ValueError."""
     try:
@@ -241,13 +360,16 @@ def usd_micros(value: str | int | float) -> int:
     return int(micros)
 
 
-def parse_config(document: object, *, origin: str, lines: Mapping[str, int] | None = None) -> Config:
-    """Build the configuration from a parsed document. `lines` maps a dotted path to its line in `origin`.
+def parse_config(
+    document: object, *, origin: str, lines: Mapping[str, int] | None = None, services: Collection[str] = ()
+) -> Config:
+    """Build the configuration from a parsed document. `lines` maps a dotted path to its line in `origin`, `services`
+    are those that `services/NAME.yaml` describe.
 
     Raises `ConfigError` naming file, line, path and what is wrong, all mistakes at once.
     """
     try:
-        return Config.model_validate(document)
+        return Config.model_validate(document, context={"services": tuple(services)})
     except ValidationError as error:
         known = lines or {}
         mistakes = []
@@ -261,9 +383,20 @@ def parse_config(document: object, *, origin: str, lines: Mapping[str, int] | No
         raise ConfigError("\n".join(mistakes), hint="see docs/configuration.md for every setting") from error
 
 
+def _known(name: str, what: str, builtin: Collection[str], info: ValidationInfo) -> str:
+    """`name`, where it is built in or described. Raises ValueError with the one that may be meant."""
+    own = info.context.get("services", ()) if isinstance(info.context, Mapping) else ()
+    known = (*builtin, *DESCRIBED, *own)
+    if name in known:
+        return name
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known)}, and services/NAME.yaml of your own"
+    raise ValueError(f"`{name}` is not {what}; {hint}")
+
+
 def _near(word: str) -> str:
     parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
-    names = sorted({name for part in parts for name in part.model_fields})
+    names = sorted({name for part in (*parts, PricesConfig) for name in part.model_fields})
     close = get_close_matches(word, names, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
 

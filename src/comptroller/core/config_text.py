@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import yaml
 
 from comptroller.core.config import Config, parse_config
@@ -30,10 +32,19 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[object, ob
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def parse_config_text(raw: bytes, *, origin: str) -> Config:
-    """Parse and check the bytes of a configuration file named `origin`. Raises `ConfigError` with file and line."""
-    if len(raw) > CONFIG_BYTES_MAX:
-        raise ConfigError(f"{origin}: larger than {CONFIG_BYTES_MAX} bytes")
+def parse_config_text(raw: bytes, *, origin: str, services: Collection[str] = ()) -> Config:
+    """Parse and check the bytes of a configuration file named `origin`. Raises `ConfigError` with file and line.
+
+    `services` are the names that `services/NAME.yaml` beside it add to the known ones.
+    """
+    document, lines = parse_yaml(raw, origin=origin, bytes_max=CONFIG_BYTES_MAX)
+    return parse_config(document, origin=origin, lines=lines, services=services)
+
+
+def parse_yaml(raw: bytes, *, origin: str, bytes_max: int) -> tuple[object, Mapping[str, int]]:
+    """Plain YAML as a value, and dotted path -> line of every key and item. Raises `ConfigError` with file and line."""
+    if len(raw) > bytes_max:
+        raise ConfigError(f"{origin}: larger than {bytes_max} bytes")
     try:
         text = raw.decode("utf-8")
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -53,7 +64,7 @@ def parse_config_text(raw: bytes, *, origin: str) -> Config:
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise ConfigError(f"{origin}{line}: not YAML: {problem}", hint="check indentation and quotes there") from error
-    return parse_config(document, origin=origin, lines=_lines(node))
+    return document, _lines(node)
 
 
 def _lines(node: yaml.Node | None, path: str = "") -> dict[str, int]:

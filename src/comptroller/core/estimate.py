@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 USD_MICROS_PER_USD = 1_000_000
+PRICE_AGE_DAYS_DEFAULT = 365
+"""After how many days a list price counts as old, and its bounds widen."""
 
 
 class Unit(StrEnum):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from comptroller.core.action import Action, Uncanonical, canonical
+from comptroller.core.action import Action, Payment, Uncanonical, canonical
 from comptroller.core.audit import PRIVATE_FIELD_BYTES_MAX, EntryDraft, EntryKind, PrivateField
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.jcs import NotJson
@@ -70,12 +70,24 @@ def action_body(action: Action, digest: str, estimate: Estimate, verdict: Verdic
 
 
 def action_private(action: Action, sentence: str) -> dict[str, object]:
-    """What lies beside the leaf: parameters without their secrets, resources, the sentence, why it is unknown."""
+    """What lies beside the leaf: parameters without their secrets, resources, sentence, payment, why it is unknown."""
     return {
         "parameters": redacted(action.parameters, action.sensitive),
         "resources": [scrubbed(name) for name in action.resources],
         "sentence": sentence,
         "undecodable": action.reason,
+        "payment": None if action.payment is None else _payment(action.payment),
+    }
+
+
+def _payment(payment: Payment) -> dict[str, object]:
+    """What is paid to whom, so that other policies can be asked about it later."""
+    return {
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        "payee": scrubbed(payment.payee),
+        "direction": payment.direction,
+        "reversible": payment.reversible,
     }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from comptroller.core.action import Action
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
+from comptroller.core.distrust import Distrust
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.reservation import (
     AccountDelta,
@@ -23,6 +24,8 @@ from comptroller.engine.sequencer import Permit
 from comptroller.ports import Changes, Clock, Facts, Pricer, RunBook, Store, Wants
 
 RESTARTED = "comptroller restarted"
+PRICED = frozenset({Unit.USD_MICROS, Unit.USD_MICROS_PER_HOUR, Unit.TOKENS})
+"""Units whose bound is a price: exceeded, it is distrusted. Any exceeded unit freezes the run."""
 CUT = "the response was cut before its cost was known"
 
 
@@ -32,6 +35,7 @@ class _Closed:
 
     kinds: tuple[EntryKind, ...] = ()
     summary: Mapping[str, object] | None = None
+    distrusted: str = ""
 
 
 class Settler:
@@ -61,7 +65,7 @@ class Settler:
                 return Changes(), _Closed()
             if not outcome.complete and Unit.USD_MICROS in reservation.amounts.keys() - actual.keys():
                 return self._suspended(reservation, now, CUT, outcome.status)
-            return self._settled(reservation, now, outcome, actual)
+            return self._settled(reservation, now, outcome, actual, action)
 
         await self._close(permit.reservation, now, decide)
 
@@ -88,17 +92,20 @@ class Settler:
 
     async def _close(self, reservation_id: str, now: datetime, decide: _Decide) -> None:
         done = await self._store.commit(Wants(now=now, reservation=reservation_id, patient=True), decide)
+        if done.result.distrusted:
+            self._pricer.trust(done.result.distrusted, trusted=False)
         for kind, index in zip(done.result.kinds, done.indices, strict=True):
             self._hub.publish(kind.value, {"index": index, **(done.result.summary or {})})
 
     def _settled(
-        self, reservation: Reservation, now: datetime, outcome: Outcome, actual: Mapping[Unit, int]
+        self, reservation: Reservation, now: datetime, outcome: Outcome, actual: Mapping[Unit, int], action: Action
     ) -> tuple[Changes, _Closed]:
         deltas = _deltas(reservation, actual)
         if deltas is None:
             return Changes(), _Closed()
         exceeded = [unit for unit, amount in actual.items() if amount > reservation.amounts.get(unit, amount)]
         known = {unit: max(amount, reservation.actual.get(unit, 0)) for unit, amount in actual.items()}
+        wrong = self._pricer.key(action) if PRICED & set(exceeded) else ""
         final = replace(reservation, state=ReservationState.SETTLED, actual={**reservation.amounts, **known})
         body = {
             "reservation": reservation.id,
@@ -110,8 +117,10 @@ class Settler:
             "reserved": amounts_body(reservation.amounts),
             "usage": dict(outcome.usage),
             "exceeded": [unit.value for unit in exceeded],
-            "price_distrusted": bool(exceeded),
+            "price_distrusted": bool(wrong),
         }
+        if wrong:
+            body["price"] = wrong
         entry = self._draft(EntryKind.ACTION_SETTLED, reservation, now, body, {"made": list(outcome.made)})
         changes = Changes(entries=(entry,), accounts=deltas, reservations=(final,))
         summary: dict[str, object] = {
@@ -130,9 +139,12 @@ class Settler:
             EntryKind.BRAKE_FROZEN, reservation, now, {"scope": path, "by": "comptroller", "reason": reason}, {}
         )
         brake = Brake(scope=path, state=BrakeState.FROZEN, reason=reason, by="comptroller", at=now)
-        return replace(changes, entries=(entry, frozen), brakes=(brake,)), _Closed(
+        price = Distrust(key=wrong, trusted=False, reason=reason, by="comptroller", at=now)
+        changes = replace(changes, entries=(entry, frozen), brakes=(brake,), distrusts=(price,) if wrong else ())
+        return changes, _Closed(
             kinds=(EntryKind.ACTION_SETTLED, EntryKind.BRAKE_FROZEN),
             summary={**summary, "scope": path, "by": "comptroller", "reason": reason},
+            distrusted=wrong,
         )
 
     def _suspended(

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Bound, Estimate, Outcome, Unit
 from comptroller.price.aws import aws_cost
+from comptroller.price.aws_compute import RUN_INSTANCES
+from comptroller.price.azure import azure_cost
+from comptroller.price.bedrock import bedrock_bounds, bedrock_settled, is_bedrock
 from comptroller.price.book import SHIPPED, PriceBook
-from comptroller.price.cost import NOTHING, UNKNOWN, Cost, Pricing, bound, total
-from comptroller.price.inference import inference_cost, model_cost
-from comptroller.price.machines import RUN_INSTANCES, TERM_SECONDS_DEFAULT, standing_cost
+from comptroller.price.cost import NOTHING, TERM_SECONDS_DEFAULT, UNKNOWN, Cost, Machine, Pricing, bound, scaled, total
+from comptroller.price.energy import (
+    MACHINE_UNITS,
+    MODEL_UNITS,
+    Effort,
+    machines_effort,
+    model_effort,
+    model_of,
+    unknown,
+)
+from comptroller.price.gcp import gcp_cost
+from comptroller.price.inference import affordable, affordable_output, inference_cost, model_cost
+from comptroller.price.keys import price_key
+from comptroller.price.kubernetes import kubernetes_cost
+from comptroller.price.model_lists import PROVIDERS
+from comptroller.price.tokens import ethereum_cost, paid_dollars
 
 SECONDS_PER_HOUR = 3600
 USD_MICROS_PER_MINOR = 10_000
 
 FAMILIES: Mapping[str, Pricing] = {
     "aws": aws_cost,
-    "openai": model_cost,
-    "anthropic": model_cost,
+    **dict.fromkeys(PROVIDERS, model_cost),
+    "ethereum": ethereum_cost,
+    "kubernetes": kubernetes_cost,
+    "azure": azure_cost,
+    "gcp": gcp_cost,
 }
 """Who prices an action, by what its operation begins with (`aws:ec2:RunInstances` -> `aws`)."""
 
 _COSTLY = frozenset({ActionClass.PROVISION, ActionClass.PAY, ActionClass.INFER, ActionClass.UNKNOWN})
+PRICED_UNITS = frozenset({Unit.USD_MICROS, Unit.USD_MICROS_PER_HOUR, Unit.TOKENS})
+"""Units whose bound is a price: one that a real cost exceeded is distrusted until somebody confirms it."""
 _SENDING = frozenset({ActionClass.WRITE, ActionClass.COMMUNICATE, ActionClass.INFER})
 
-__all__ = ["SHIPPED", "TERM_SECONDS_DEFAULT", "PriceBook", "Prices", "actual", "estimate", "warm"]
+__all__ = ["SHIPPED", "TERM_SECONDS_DEFAULT", "PriceBook", "Prices", "actual", "estimate", "price_key", "warm"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Prices:
-    """The engine's pricer: estimates and settled costs by one price book."""
+    """The engine's pricer: estimates and settled costs by one price book, which is replaced when prices change."""
 
     book: PriceBook = SHIPPED
 
@@ -42,6 +63,24 @@ class Prices:
     def actual(self, action: Action, outcome: Outcome) -> Mapping[Unit, int]:
         """What was really paid, as far as `outcome` proves it."""
         return actual(action, outcome, self.book)
+
+    def key(self, action: Action) -> str:
+        """The name under which the price of `action` is distrusted and confirmed."""
+        return price_key(action)
+
+    def trust(self, key: str, *, trusted: bool) -> None:
+        """From now on, believe the price called `key`, or say of it that nobody knows."""
+        known = self.book.distrusted
+        self.book = replace(self.book, distrusted=known - {key} if trusted else known | {key})
+
+    def affordable_output(self, action: Action, room: Mapping[Unit, int]) -> int | None:
+        """The most tokens a model call may write within `room`; None where it cannot be made to fit."""
+        dollars, tokens = room.get(Unit.USD_MICROS), room.get(Unit.TOKENS)
+        if dollars is not None and (factor := self.book.factor(action.account)) > 0:
+            dollars = int(dollars / factor)
+        if is_bedrock(action):
+            return affordable(lambda most: bedrock_bounds(action, most), dollars, tokens)
+        return affordable_output(action, dollars, tokens)
 
 
 def estimate(action: Action, book: PriceBook = SHIPPED) -> Estimate:
@@ -61,12 +100,12 @@ def estimate(action: Action, book: PriceBook = SHIPPED) -> Estimate:
     if ActionClass.UNKNOWN in action.classes:
         dollars.append(UNKNOWN)
         basis.append("nobody can say what this does")
-    if ActionClass.PAY in action.classes:
-        dollars.append(_payment(action))
+    cost = _cost(action, book)
+    if ActionClass.PAY in action.classes and not (action.payment is None and cost is not None and cost.payment):
+        dollars.append(_payment(action, book))
         basis.append(
             "the amount in the request" if dollars[-1].high is not None else "no amount in US dollars is stated"
         )
-    cost = _cost(action, book)
     if cost is not None:
         dollars.append(cost.once)
         basis.append(cost.basis)
@@ -84,6 +123,13 @@ def estimate(action: Action, book: PriceBook = SHIPPED) -> Estimate:
             basis.append("no price for this model service is known")
     if dollars and (action.classes & _COSTLY or total(dollars) != Bound.exactly(0)):
         bounds[Unit.USD_MICROS] = total(dollars)
+    for effort in _efforts(action, cost):
+        bounds.update({unit: _and(bounds.get(unit), more) for unit, more in effort.bounds.items()})
+        basis.append(effort.basis)
+    if distrusted := _distrusted(action, book):
+        bounds[Unit.USD_MICROS] = UNKNOWN
+        bounds.update(dict.fromkeys(bounds.keys() & PRICED_UNITS, UNKNOWN))
+        basis.append(f"a real cost exceeded this price: `{distrusted}` is distrusted until somebody confirms it")
     return Estimate(bounds=bounds, term_seconds=term, basis="; ".join(part for part in basis if part) or "one call")
 
 
@@ -100,30 +146,44 @@ def actual(action: Action, outcome: Outcome, book: PriceBook = SHIPPED) -> Mappi
     if outcome.charged is False:
         paid[Unit.USD_MICROS] = 0
         if ActionClass.PROVISION in costly:
-            paid[Unit.USD_MICROS_PER_HOUR] = 0
+            paid |= dict.fromkeys((Unit.USD_MICROS_PER_HOUR, *MACHINE_UNITS), 0)
         if ActionClass.INFER in costly:
-            paid[Unit.TOKENS] = 0
+            paid |= dict.fromkeys((Unit.TOKENS, *MODEL_UNITS), 0)
         return paid
     if costly == {ActionClass.INFER} and outcome.ok and Unit.USD_MICROS not in paid:
-        cost = inference_cost(action, outcome) if FAMILIES.get(_family(action)) is model_cost else None
+        cost = bedrock_settled(action, outcome) if is_bedrock(action) else inference_cost(action, outcome)
         if cost is not None:
-            paid[Unit.USD_MICROS] = cost
+            paid[Unit.USD_MICROS] = int(-(-cost * book.factor(action.account) // 1))
     if costly == {ActionClass.PROVISION} and outcome.ok and action.operation == RUN_INSTANCES and _instances(outcome):
-        standing = standing_cost(action, book)
-        if standing is not None:
-            share = -(-standing.high_micros * _instances(outcome) // standing.count)
-            paid[Unit.USD_MICROS_PER_HOUR] = share
-            paid[Unit.USD_MICROS] = -(-share * TERM_SECONDS_DEFAULT // SECONDS_PER_HOUR)
+        paid |= _share(action, _instances(outcome), book)
     return paid
+
+
+def _share(action: Action, made: int, book: PriceBook) -> Mapping[Unit, int]:
+    """What `made` machines cost of those that were asked for; empty where the price is not known."""
+    cost = _cost(action, book)
+    if cost is None or cost.hourly is None or cost.hourly.high is None or len(cost.machines) != 1:
+        return {}
+    (asked,) = cost.machines
+    share = -(-cost.hourly.high * made // asked.count)
+    effort = machines_effort((replace(asked, count=made),), TERM_SECONDS_DEFAULT)
+    energy = {unit: amount.high for unit, amount in effort.bounds.items() if amount.high is not None}
+    return {
+        **energy,
+        Unit.USD_MICROS_PER_HOUR: share,
+        Unit.USD_MICROS: -(-share * TERM_SECONDS_DEFAULT // SECONDS_PER_HOUR),
+    }
 
 
 def warm() -> None:
     """Read every table now rather than at the first request (about half a second)."""
-    from comptroller.price import catalogue, inference
+    from comptroller.price import catalogue, model_lists
 
     catalogue.shipped()
-    catalogue.output_tokens_max("openai", "gpt-4o")
-    inference.find_model("openai", "gpt-4o")
+    SHIPPED.machine("aws", "us-east-1", "m5.24xlarge")
+    machines_effort((Machine(provider="aws", region="us-east-1", sku="m5.large"),), SECONDS_PER_HOUR)
+    model_effort("openai", "gpt-4o", NOTHING)
+    model_lists.limits_of("openai", model_lists.find_model("openai", "gpt-4o"))
 
 
 def _cost(action: Action, book: PriceBook) -> Cost | None:
@@ -150,13 +210,51 @@ def _cost(action: Action, book: PriceBook) -> Cost | None:
 
 
 def _own_cost(action: Action, book: PriceBook) -> Cost | None:
+    if action.charge_usd_micros is not None:
+        # What a call costs says nothing of what it brings about.
+        standing = UNKNOWN if ActionClass.PROVISION in action.classes else None
+        once = bound(0, max(0, action.charge_usd_micros))
+        return Cost(once=once, hourly=standing, basis="the price its description states")
     pricing = FAMILIES.get(_family(action))
     if pricing is None:
         return None
     try:
-        return pricing(action, book)
+        cost = pricing(action, book)
     except Exception:  # noqa: BLE001  a price that cannot be computed is not known
         return None
+    return cost if cost is None or cost.payment else scaled(cost, book.factor(action.account))
+
+
+def _efforts(action: Action, cost: Cost | None) -> Iterator[Effort]:
+    """Accelerator time, energy and carbon, for what runs machines or asks models."""
+    if ActionClass.PROVISION in action.classes:
+        yield unknown(MACHINE_UNITS) if cost is None else machines_effort(cost.machines, TERM_SECONDS_DEFAULT)
+    if ActionClass.INFER in action.classes:
+        models = {model_of(leaf) for leaf in _leaves(action) if ActionClass.INFER in leaf.classes}
+        # Several models at once: nobody knows how the tokens are shared among them.
+        provider, model = models.pop() if len(models) == 1 else ("", "")
+        yield model_effort(provider, model, None if cost is None else cost.tokens)
+
+
+def _leaves(action: Action) -> Iterator[Action]:
+    if not action.parts:
+        yield action
+    for part in action.parts:
+        yield from _leaves(part)
+
+
+def _distrusted(action: Action, book: PriceBook) -> str:
+    """The key of a distrusted price that this action rests on; empty where there is none."""
+    if not book.distrusted:
+        return ""
+    key = price_key(action)
+    if key in book.distrusted:
+        return key
+    return next((found for part in action.parts if (found := _distrusted(part, book))), "")
+
+
+def _and(known: Bound | None, more: Bound) -> Bound:
+    return more if known is None else total((known, more))
 
 
 def _family(action: Action) -> str:
@@ -169,7 +267,7 @@ def _instances(outcome: Outcome) -> int:
 
 
 def _egress(action: Action) -> Bound:
-    body = action.parameters.get("body")
+    body = action.parameters.get("body", action.parameters.get("@body"))
     if isinstance(body, Mapping) and body.get("stream") is True and body.get("length") is None:
         return UNKNOWN
     return Bound.exactly(max(0, action.call.payload_bytes))
@@ -181,9 +279,11 @@ def _over(hourly: Bound, term_seconds: int) -> Bound:
     return bound(low, high)
 
 
-def _payment(action: Action) -> Bound:
+def _payment(action: Action, book: PriceBook) -> Bound:
     payment = action.payment
-    if payment is None or payment.currency.lower() != "usd" or payment.amount_minor < 0:
+    if payment is None or payment.amount_minor < 0:
         return UNKNOWN
+    if payment.currency.lower() != "usd":
+        return paid_dollars(payment, book)
     amount = payment.amount_minor * USD_MICROS_PER_MINOR
     return bound(amount, amount)

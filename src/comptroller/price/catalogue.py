@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
 from comptroller.core.estimate import USD_MICROS_PER_USD
+from comptroller.price.rows import rows_of
+
+Key = tuple[str, str, str]
+"""(provider, region, sku): `("aws", "us-east-1", "p4d.24xlarge")`, `("aws", "us-east-1", "ebs:gp3")`."""
+FROM_MEMORY = "public price page, from memory, unverified"
+"""How the source of a row begins that nobody compared with the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +27,14 @@ class Rate:
     source: str
 
     @property
+    def verified(self) -> bool:
+        """Whether somebody took the figure from a list, rather than from memory."""
+        return not self.source.startswith(FROM_MEMORY)
+
+    @property
     def micros(self) -> Decimal:
         """Micro-dollars per `per`."""
         return self.usd * USD_MICROS_PER_USD
-
-
-def output_tokens_max(provider: str, model: str) -> int | None:
-    """The most tokens a model writes in one answer, where the table knows it; `model` is the price list's own name."""
-    return _limits().get((provider, model))
 
 
 def whole_micros(micros: Decimal) -> int:
@@ -39,29 +43,15 @@ def whole_micros(micros: Decimal) -> int:
 
 
 @cache
-def shipped() -> Mapping[tuple[str, str, str], Rate]:
+def shipped() -> Mapping[Key, Rate]:
     """Every shipped rate by (provider, region, sku): machines (`p4d.24xlarge`), `elb:network`, `ebs:gp3`, …"""
-    machines = {
-        (row["provider"], row["region"], row["sku"]): Rate(
-            usd=Decimal(row["usd_per_hour"]), per="hour", as_of=row["as_of"], source=row["source"]
-        )
-        for row in _rows("instance_prices.csv")
-    }
-    others = {
-        (row["provider"], row["region"], row["sku"]): Rate(
-            usd=Decimal(row["usd"]), per=row["per"], as_of=row["as_of"], source=row["source"]
-        )
-        for row in _rows("extra_prices.csv")
-    }
-    return MappingProxyType({**machines, **others})
-
-
-@cache
-def _limits() -> Mapping[tuple[str, str], int]:
-    rows = _rows("model_limits.csv")
-    return MappingProxyType({(row["provider"], row["model"]): int(row["max_output_tokens"]) for row in rows})
-
-
-def _rows(name: str) -> Iterator[Mapping[str, str]]:
-    text = (files(__package__) / "data" / name).read_text("utf-8")
-    return csv.DictReader(text.splitlines())
+    found = {}
+    for name in ("unverified_prices.csv", "extra_prices.csv", "instance_prices.csv"):
+        for row in rows_of(name):
+            found[row["provider"], row["region"], row["sku"]] = Rate(
+                usd=Decimal(row.get("usd_per_hour") or row["usd"]),
+                per=row.get("per") or "hour",
+                as_of=row["as_of"],
+                source=row["source"],
+            )
+    return MappingProxyType(found)

@@ -56,6 +56,13 @@ class BudgetRequest(Body):
     window: str = "total"
 
 
+class ConfirmRequest(Body):
+    """`POST /v1/prices/confirm`."""
+
+    key: str
+    reason: str = ""
+
+
 class Control:
     """The routes of the control socket. `link` makes a one-time link to the page, `stop` ends the server."""
 
@@ -77,6 +84,7 @@ class Control:
             self._route("/v1/approvals/{id}/reject", self._reject, "POST"),
             self._route("/v1/budgets", self._budgets),
             self._route("/v1/budgets", self._set_budget, "POST"),
+            self._route("/v1/prices/confirm", self._confirm_price, "POST"),
             self._route("/v1/entries", self._entries),
             self._route("/v1/{verb:str}", self._brake, "POST", also=("freeze", "thaw", "kill")),
             self._route("/v1/page-link", self._page_link, "POST"),
@@ -156,6 +164,10 @@ class Control:
         return await self._operations.set_budget(
             caller, scope=body.scope, unit=body.unit, limit=body.limit, window=body.window
         )
+
+    async def _confirm_price(self, request: Request, caller: Caller) -> object:
+        body = cast(ConfirmRequest, await parsed(request, ConfirmRequest))
+        return await self._operations.confirm_price(caller, key=body.key, reason=body.reason)
 
     async def _entries(self, request: Request, caller: Caller) -> object:
         return await self._operations.entries(

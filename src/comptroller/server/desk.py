@@ -15,6 +15,7 @@ from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
+from comptroller.engine.trust import Trust
 from comptroller.ports import Clock, Store
 
 SocketRole = Literal["tcp", "dns-udp", "dns-tcp"]
@@ -71,6 +72,7 @@ class Desk:
     brakes: Brakes
     ledger: Ledger
     runs: Runs
+    trust: Trust
     recorder: Recorder
     hub: Hub
     clock: Clock

@@ -181,6 +181,12 @@ class Operations:
         states = await self.desk.store.budgets(self.desk.clock.now())
         return {"budget": next(row for row in budget_tree([s for s in states if s.budget.key == budget.key]))}
 
+    async def confirm_price(self, caller: Caller, *, key: str, reason: str = "") -> Json:
+        """Believe a price again that a real cost exceeded. Raises `RefusedError` where it is not distrusted."""
+        _operator(caller, "confirm a price")
+        item = await self.desk.trust.confirm(key, by=caller.person.name, reason=_comment(reason))
+        return {"key": item.key, "by": item.by, "trusted": item.trusted}
+
     # ------------------------------------------------------------ within
 
     async def _shown(self, caller: Caller, approval: Approval) -> Json:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from comptroller.core.config import Config
+from comptroller.core.config import NAME_PATTERN, Config
 from comptroller.core.config_text import parse_config_text
 from comptroller.core.errors import ConfigError
 
 CONFIG_NAME = "comptroller.yaml"
 POLICIES_FOLDER = "policies"
+SERVICES_FOLDER = "services"
+SERVICES_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,16 @@ class Paths:
         return self.folder / "serve.log"
 
     @property
+    def prices(self) -> Path:
+        """The newer price list, laid over the shipped prices."""
+        return self.folder / "prices.csv"
+
+    @property
+    def applied_prices(self) -> Path:
+        """Hash of the price list last taken over."""
+        return self.folder / "prices.applied"
+
+    @property
     def applied_budgets(self) -> Path:
         """Hash of the budgets last taken over from the configuration."""
         return self.folder / "budgets.applied"
@@ -101,4 +114,18 @@ def load_config(path: Path) -> Config:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read `{path}`: {error.strerror}", hint="comptroller init writes one") from error
-    return parse_config_text(raw, origin=str(path))
+    return parse_config_text(raw, origin=str(path), services=[file.stem for file in service_files(path)])
+
+
+def service_files(config_path: Path) -> tuple[Path, ...]:
+    """Every `services/NAME.yaml` beside the configuration, by name. Raises `ConfigError`."""
+    folder = config_path.parent / SERVICES_FOLDER
+    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    if len(files) > SERVICES_MAX:
+        raise ConfigError(f"more than {SERVICES_MAX} files in `{folder}`")
+    for file in files:
+        if not re.fullmatch(NAME_PATTERN, file.stem):
+            raise ConfigError(
+                f"{file}: `{file.stem}` cannot be the name of a service", hint="lower-case letters, digits and hyphens"
+            )
+    return tuple(files)

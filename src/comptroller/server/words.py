@@ -32,6 +32,8 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "run.started": (">", "dim", "run started"),
     "run.ended": ("<", "dim", "run ended"),
     "budget.set": ("$", "dim", "budget set"),
+    "price.changed": ("$", "dim", "prices"),
+    "price.confirmed": ("$", "good", "price confirmed"),
     "serve.started": (">", "dim", "serve started"),
     "serve.stopped": ("<", "dim", "serve stopped"),
     "config.loaded": (".", "dim", "configuration"),
@@ -65,6 +67,12 @@ def amount_text(unit: str, amount: int | None) -> str:
             return f"{usd_text(amount)}/h"
         case Unit.EGRESS_BYTES:
             return bytes_text(amount)
+        case Unit.GPU_SECONDS:
+            return f"{amount / 3600:,.1f} GPU hours" if amount >= 3600 else f"{amount:,} GPU seconds"
+        case Unit.MILLIWATT_HOURS:
+            return f"{amount / 1_000_000:,.2f} kWh" if amount >= 100_000 else f"{amount / 1000:,.1f} Wh"
+        case Unit.MILLIGRAMS_CO2E:
+            return f"{amount / 1_000_000:,.2f} kg CO2e" if amount >= 100_000 else f"{amount / 1000:,.1f} g CO2e"
         case _:
             name = neutral_name(unit).replace("_", " ")
             return f"{amount:,} {name.removesuffix('s') if amount == 1 else name}"

@@ -43,6 +43,7 @@ class _Pending:
     reservations: dict[object, Row] = field(default_factory=dict)
     approvals: dict[object, Row] = field(default_factory=dict)
     brakes: dict[object, Row] = field(default_factory=dict)
+    distrusts: dict[object, Row] = field(default_factory=dict)
     budgets_removed: dict[object, Row] = field(default_factory=dict)
 
 
@@ -181,6 +182,8 @@ class Hot:
         for brake, row in zip(changes.brakes, prepared.brakes, strict=True):
             self._scope(brake.scope).brake = None if brake.state is BrakeState.FREE else brake
             pending.brakes[brake.scope] = row
+        for row in prepared.distrusts:
+            pending.distrusts[row[0]] = row
 
     def flush(self) -> None:
         """Write what is pending, a table a statement: each must win back the interpreter lock."""
@@ -193,6 +196,7 @@ class Hot:
             ("INSERT OR REPLACE INTO runs", 9, pending.runs, ""),
             ("INSERT OR REPLACE INTO budgets", 4, pending.budgets, ""),
             ("INSERT OR REPLACE INTO brakes", 5, pending.brakes, ""),
+            ("INSERT OR REPLACE INTO distrusts", 5, pending.distrusts, ""),
         ):  # fmt: skip
             if table:
                 insert_many(self._connection, head, columns, list(table.values()), tail)

@@ -12,6 +12,7 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, BrakeState, Run
 from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.estimate import Unit
 from comptroller.core.jcs import jcs
@@ -42,6 +43,7 @@ class MemoryStore:
         self._reservations: dict[str, Reservation] = {}
         self._approvals: dict[str, Approval] = {}
         self._brakes: dict[str, Brake] = {}
+        self._distrusts: dict[str, Distrust] = {}
 
     # ------------------------------------------------------------ writing
 
@@ -100,6 +102,7 @@ class MemoryStore:
         self._reservations |= {item.id: item for item in changes.reservations}
         self._approvals |= {item.id: item for item in changes.approvals}
         self._brakes |= {brake.scope: brake for brake in changes.brakes}
+        self._distrusts |= {item.key: item for item in changes.distrusts}
         for index, name in changes.erase:
             self._private.get(index, {}).pop(name, None)
 
@@ -147,6 +150,11 @@ class MemoryStore:
         """As `ports.Store.brakes`."""
         self._check_open()
         return tuple(self._held_brakes())
+
+    async def distrusts(self) -> Sequence[Distrust]:
+        """As `ports.Store.distrusts`."""
+        self._check_open()
+        return tuple(item for _, item in sorted(self._distrusts.items()))
 
     async def open_reservations(self) -> Sequence[Reservation]:
         """As `ports.Store.open_reservations`."""

@@ -52,7 +52,15 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create,)
+def _distrusts(connection: sqlite3.Connection) -> None:
+    """1 -> 2: prices that a real cost once exceeded."""
+    connection.execute(
+        "CREATE TABLE distrusts (key TEXT NOT NULL PRIMARY KEY, trusted INTEGER NOT NULL CHECK (trusted IN (0, 1)), "
+        "reason TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL) STRICT, WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts)
 """Step n leads from version n to n + 1. Steps are only ever added."""
 
 

@@ -44,6 +44,7 @@ class Prepared:
     reservations: tuple[Row, ...]
     approvals: tuple[Row, ...]
     brakes: tuple[Row, ...]
+    distrusts: tuple[Row, ...]
     erase: tuple[Row, ...]
 
 
@@ -78,11 +79,13 @@ def _prepare(changes: Changes, edge: merkle.Edge, accounts_of: AccountsOf) -> Pr
         reservations=tuple(map(rows.reservation_row, changes.reservations)),
         approvals=tuple(map(rows.approval_row, changes.approvals)),
         brakes=tuple(map(rows.brake_row, changes.brakes)),
+        distrusts=tuple(map(rows.distrust_row, changes.distrusts)),
         erase=tuple((index, name) for index, name in changes.erase),
     )
     for table in (
         prepared.entries, prepared.private, prepared.runs, prepared.budgets, prepared.budgets_removed,
-        prepared.accounts, prepared.reservations, prepared.approvals, prepared.brakes, prepared.erase,
+        prepared.accounts, prepared.reservations, prepared.approvals, prepared.brakes, prepared.distrusts,
+        prepared.erase,
     ):  # fmt: skip
         _check_columns(table)
     return prepared

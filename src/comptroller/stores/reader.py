@@ -13,6 +13,7 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
+from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.reservation import Reservation
 from comptroller.core.verification import Record
@@ -102,6 +103,10 @@ class SqliteReader:
     def brakes(self) -> tuple[Brake, ...]:
         """Every brake that is not free."""
         return self._values(rows.brake_of, self._rows("SELECT * FROM brakes WHERE state <> 'free' ORDER BY scope"))
+
+    def distrusts(self) -> tuple[Distrust, ...]:
+        """Every price that was ever distrusted, confirmed ones too."""
+        return self._values(rows.distrust_of, self._rows("SELECT * FROM distrusts ORDER BY key"))
 
     def open_reservations(self) -> tuple[Reservation, ...]:
         """Reservations dispatched or in suspense, oldest first."""

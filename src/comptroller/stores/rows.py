@@ -10,6 +10,7 @@ from typing import Any
 from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.distrust import Distrust
 from comptroller.core.estimate import Unit
 from comptroller.core.reservation import Line, Reservation, ReservationState
 from comptroller.core.verdict import Obligation
@@ -205,6 +206,16 @@ def brake_row(brake: Brake) -> Row:
 def brake_of(row: Row) -> Brake:
     """The brake in a row of `brakes`."""
     return Brake(scope=row[0], state=BrakeState(row[1]), reason=row[2], by=row[3], at=_time(row[4]))
+
+
+def distrust_row(item: Distrust) -> Row:
+    """The columns of `distrusts`, in order."""
+    return (item.key, int(item.trusted), item.reason, item.by, time_text(item.at))
+
+
+def distrust_of(row: Row) -> Distrust:
+    """The price in a row of `distrusts`."""
+    return Distrust(key=row[0], trusted=bool(row[1]), reason=row[2], by=row[3], at=_time(row[4]))
 
 
 def budget_row(budget: Budget) -> Row:

@@ -23,6 +23,7 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
+from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Committed, Facts, Wants
@@ -273,6 +274,10 @@ class SqliteStore:
     async def brakes(self) -> Sequence[Brake]:
         """As `ports.Store.brakes`."""
         return await self._read(SqliteReader.brakes)
+
+    async def distrusts(self) -> Sequence[Distrust]:
+        """As `ports.Store.distrusts`."""
+        return await self._read(SqliteReader.distrusts)
 
     async def open_reservations(self) -> Sequence[Reservation]:
         """As `ports.Store.open_reservations`."""

@@ -113,7 +113,7 @@ class AwsRequests:
                 if made is not None:
                     yield made
 
-    def _catch(self, request: Any, event_name: str = "", **_: object) -> AWSResponse | None:
+    def _catch(self, request: Any, event_name: str = "", **_more: object) -> AWSResponse | None:
         """Raises `Caught`; only the question where Timestream is to be found, asked before its calls, is answered."""
         _, service, operation = event_name.split(".")
         if operation != self._asked and operation == "DescribeEndpoints" and service in DISCOVERED:

@@ -18,6 +18,7 @@ from comptroller.core.audit import EntryDraft, EntryKind, PrivateField, leaf_byt
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, Budget, BudgetState, Window, scopes_of, shortages
 from comptroller.core.errors import StoreError
+from comptroller.core.distrust import Distrust
 from comptroller.core.estimate import Unit
 from comptroller.core.reservation import (
     AccountDelta,
@@ -379,6 +380,10 @@ async def rows_replace_their_like(opener: Opener) -> None:
     settled = replace(suspended, state=ReservationState.SETTLED, actual={Unit.USD_MICROS: 2**80})
     await write(store, Changes(reservations=(settled,), brakes=(replace(brake, state=BrakeState.FREE),)))
     assert not await store.brakes()
+    price = Distrust(key="x:y/z", trusted=False, reason="it cost more", by="comptroller", at=NOW)
+    await write(store, Changes(distrusts=(price, replace(price, key="a"))))
+    await write(store, Changes(distrusts=(replace(price, key="a", trusted=True, by="owner"),)))
+    assert list(await store.distrusts()) == [replace(price, key="a", trusted=True, by="owner"), price]
     assert [found.id for found in await store.open_reservations()] == ["reservation-2"]
     assert (await facts_of(store, Wants(now=NOW, reservation=item.id))).reservation == settled
     await store.close()
@@ -508,13 +513,16 @@ async def closing_finishes_what_was_asked(opener: Opener) -> None:
 async def reopening_keeps_everything(opener: Opener) -> None:
     """A durable store opened again gives the same rows, entries, roots, and goes on where it was."""
     store = await opener.open()
-    await write(store, Changes(budgets=(budget(limit=100),), runs=(run(1),), approvals=(approval(1),)))
+    price = Distrust(key="x:y/z", trusted=False, reason="it cost more", by="comptroller", at=NOW)
+    rows_of_all = Changes(budgets=(budget(limit=100),), runs=(run(1),), approvals=(approval(1),), distrusts=(price,))
+    await write(store, rows_of_all)
     secret = PrivateField(name="purpose", salt=b"0" * 16, value="find out")
     await write(store, Changes(entries=(draft("one", private=(secret,)), draft("two"), draft("three"))))
     await store.commit(Wants(now=NOW, scopes=SCOPES), dispatching(1, {Unit.CALLS: 1}))
 
     async def whole(store: Store) -> list[object]:
         rows = [await store.runs(), await store.approvals(), await store.budgets(NOW), await store.open_reservations()]
+        rows.append(await store.distrusts())
         log = [await store.entries(), await store.private(0), await store.root(await store.size())]
         return [*map(tuple, rows), tuple(log[0]), tuple(log[1]), log[2]]
 

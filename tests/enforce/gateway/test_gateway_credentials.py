@@ -13,9 +13,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from comptroller.compose import family_of
 from comptroller.core.config import AgentConfig, CredentialConfig
 from comptroller.core.request import Header, Outgoing, Signing, Stream
+from comptroller.decode.registry import CodecRegistry
 from comptroller.enforce.gateway.credentials import CredentialBroker, NoCredentialError
 from comptroller.enforce.gateway.sigv4 import AwsKeys, signed
 
@@ -228,3 +231,75 @@ def test_a_streamed_body_is_unsigned_or_signed_by_its_hash() -> None:
     known = signed(replace(call, stream=Stream(length_bytes=9, sha256="ab" * 32)), signing, KEYS, payload_sha256=None)
     assert values(unknown, "x-amz-content-sha256") == ["UNSIGNED-PAYLOAD"]
     assert values(known, "x-amz-content-sha256") == ["ab" * 32]
+
+
+def described_broker(service: str, secret: str, **more: object) -> CredentialBroker:
+    """A broker with one credential, and with what the shipped descriptions know."""
+    credential = {"source": "env", "service": service, "variable": "K", **more}
+    named = {"c": CredentialConfig.model_validate(credential)}
+    agent = AgentConfig(team="ml", owner="ann", purpose="x", credentials=("c",))
+    return CredentialBroker(
+        named,
+        {"bot": agent, "other": agent.model_copy(update={"credentials": ()})},
+        environment={"K": secret},
+        described=family_of(CodecRegistry()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "host", "header", "value"),
+    [
+        ("gemini", "generativelanguage.googleapis.com", "x-goog-api-key", "s3cret"),
+        ("gcp", "compute.googleapis.com", "authorization", "Bearer s3cret"),
+        ("azure", "management.azure.com", "authorization", "Bearer s3cret"),
+        ("azure-openai", "acme.openai.azure.com", "api-key", "s3cret"),
+        ("groq", "api.groq.com", "authorization", "Bearer s3cret"),
+        ("github", "api.github.com", "authorization", "Bearer s3cret"),
+        ("slack", "slack.com", "authorization", "Bearer s3cret"),
+        ("adyen", "checkout-test.adyen.com", "x-api-key", "s3cret"),
+        ("postmark", "api.postmarkapp.com", "x-postmark-server-token", "s3cret"),
+        ("discord", "discord.com", "authorization", "Bot s3cret"),
+        ("mailgun", "api.mailgun.net", "authorization", "Basic czNjcmV0"),
+        ("linear", "api.linear.app", "authorization", "s3cret"),
+    ],
+)
+def test_each_family_has_its_own_header_and_hosts(service: str, host: str, header: str, value: str) -> None:
+    made = described_broker(service, "s3cret")
+    out = made.apply(outgoing(host=host, family=service), "bot")
+    assert values(out, header) == [value] and out.secret == "s3cret"
+    assert "from-the-box" not in str(out)
+    elsewhere = made.apply(outgoing(host="evil.example", family="evil.example"), "bot")
+    assert "s3cret" not in str(elsewhere)
+    assert (made.missing(service, host, "other") is None) is (service == "github"), "only GitHub answers without a key"
+    with pytest.raises(NoCredentialError, match="never sent over plain http"):
+        made.apply(outgoing(host=host, family=service), "bot", exposed=True)
+
+
+def test_boxes_start_with_placeholders_of_every_family() -> None:
+    for service, variable in (
+        ("gemini", "GEMINI_API_KEY"),
+        ("gemini", "GOOGLE_API_KEY"),
+        ("gcp", "CLOUDSDK_AUTH_ACCESS_TOKEN"),
+        ("github", "GITHUB_TOKEN"),
+        ("slack", "SLACK_BOT_TOKEN"),
+        ("twilio", "TWILIO_AUTH_TOKEN"),
+    ):
+        found = described_broker(service, "s3cret").placeholders("bot")
+        assert found[variable] and "s3cret" not in str(found) and found["K"] == next(iter(found.values()))
+
+
+def test_a_family_that_nobody_knows_goes_nowhere() -> None:
+    named = {"c": CredentialConfig.model_construct(source="env", service="gone", variable="K", hosts=(), account="")}
+    agent = AgentConfig(team="ml", owner="ann", purpose="x", credentials=("c",))
+    made = CredentialBroker(named, {"bot": agent}, environment={"K": "s3cret"}, described=family_of(CodecRegistry()))
+    assert "s3cret" not in str(made.apply(outgoing(host="a.example", family="gone"), "bot"))
+
+
+def test_where_a_credential_needs_more_is_said() -> None:
+    for wrong, message in (
+        ({"source": "env", "service": "kubernetes", "variable": "K"}, "service `kubernetes` needs `hosts`"),
+        ({"source": "aws_profile", "service": "github", "profile": "x"}, "is for service `aws`"),
+        ({"source": "env", "service": "githib", "variable": "K"}, "did you mean `github`"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            CredentialConfig.model_validate(wrong)

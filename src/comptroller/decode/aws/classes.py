@@ -1,55 +1,83 @@
-"""What the parameters of one call change: its classes, quantity and the resources it names."""
+"""What the parameters of one call change about its classes: most add one, a few documented ones take one away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from comptroller.core.action import ActionClass, Value
-from comptroller.decode.aws import index
+from comptroller.decode.aws import index, indirect
+from comptroller.decode.aws.model_source import Shape
 
 Parameters = Mapping[str, Value]
 Classes = frozenset[ActionClass]
 
-RESOURCES_MAX = 64
-RESOURCE_LENGTH_MAX = 2048
-QUANTITY_MAX = 10**9
-
+LOOKING = frozenset({ActionClass.READ, ActionClass.REVEAL})
 _READ = frozenset({ActionClass.READ})
-_NAMING = ("Arn", "ARN", "Id", "Identifier", "Name", "QueueUrl", "SecretId")
-_NAMING_MANY = ("Arns", "ARNs", "Ids", "Identifiers", "Names")
+_PRIVATE = ("private", "Private")
+
+DRY_SERVICES = frozenset(
+    {"ec2", "kms", "kinesis", "network-firewall", "mgh", "pinpoint-sms-voice-v2", "imagebuilder", "launch-wizard"}
+)
+"""Services whose `DryRun` says, wherever it stands at the top, that nothing is done."""
+DRY_OPERATIONS: Mapping[str, tuple[str, Value]] = {
+    "aws:lambda:Invoke": ("InvocationType", "DryRun"),
+    "aws:lambda:UpdateFunctionCode": ("DryRun", True),
+    "aws:license-manager:ExtendLicenseConsumption": ("DryRun", True),
+    "aws:meteringmarketplace:MeterUsage": ("DryRun", True),
+    "aws:migrationhub-config:CreateHomeRegionControl": ("DryRun", True),
+    "aws:opensearch:UpdateDomainConfig": ("DryRun", True),
+    "aws:opensearch:CancelDomainConfigChange": ("DryRun", True),
+    "aws:opensearch:UpgradeDomain": ("PerformCheckOnly", True),
+    "aws:es:UpdateElasticsearchDomainConfig": ("DryRun", True),
+    "aws:es:CancelDomainConfigChange": ("DryRun", True),
+    "aws:es:UpgradeElasticsearchDomain": ("PerformCheckOnly", True),
+    "aws:redshift:ModifyLakehouseConfiguration": ("DryRun", True),
+    "aws:redshift-serverless:UpdateLakehouseConfiguration": ("dryRun", True),
+    "aws:ssm:DeleteInventory": ("DryRun", True),
+    "aws:appstream:CreateImportedImage": ("DryRun", True),
+    "aws:cloud9:CreateEnvironmentEC2": ("dryRun", True),
+    "aws:logs:PutAccountPolicy": ("dryRun", True),
+    "aws:logs:DeleteAccountPolicy": ("dryRun", True),
+    "aws:support:CreateCase": ("dryRun", True),
+    "aws:support:AddCommunicationToCase": ("dryRun", True),
+    "aws:support:ResolveCase": ("dryRun", True),
+    "aws:support:AddAttachmentsToSet": ("dryRun", True),
+    "aws:outposts:StartCapacityTask": ("DryRun", True),
+    "aws:outposts:StartOutpostDecommission": ("ValidateOnly", True),
+}
+"""Operations of other services whose documentation says that nothing is done, by member and value."""
 
 
-def _with(*extra: ActionClass) -> Callable[[Classes], Classes]:
-    return lambda classes: classes | frozenset(extra)
+def dry(operation: str, parameters: Parameters) -> bool:
+    """Whether a call only asks whether it could be done."""
+    service = operation.split(":")[1]
+    if service in DRY_SERVICES and (parameters.get("DryRun") is True or parameters.get("dryRun") is True):
+        return True
+    member, value = DRY_OPERATIONS.get(operation, ("", None))
+    return bool(member) and type(parameters.get(member)) is type(value) and parameters.get(member) == value
 
 
-def classes_of(operation: str, also: Sequence[str], parameters: Parameters) -> Classes:
-    """Classes of one call: those of the index (of every service that reads the request alike), then its parameters."""
+def classes_of(
+    operation: str, also: Sequence[str], parameters: Parameters, *, account: str = "", shape: Shape | None = None
+) -> Classes:
+    """Classes of one call: those of the index (of every service that reads the request alike), then its parameters.
+
+    Nothing in the parameters makes an action weaker but a documented dry run and the three cases of `_WEAKER`.
+    """
     found: Classes = frozenset()
     for name in (operation, *also):
         found |= index.classes_of(name) or frozenset({ActionClass.UNKNOWN})
-    if operation.startswith("aws:ec2:") and parameters.get("DryRun") is True:
+    if not also and dry(operation, parameters):
         return _READ
-    refine = _REFINED.get(operation)
-    return refine(found, parameters) if refine else found
-
-
-def _run_instances(classes: Classes, parameters: Parameters) -> Classes:
-    extra = {ActionClass.EXECUTE} if parameters.get("UserData") or parameters.get("LaunchTemplate") else set()
-    if parameters.get("IamInstanceProfile"):
-        extra.add(ActionClass.ENTITLE)
-    return classes | extra
-
-
-def _modify_instance(classes: Classes, parameters: Parameters) -> Classes:
-    names = {str(parameters.get("Attribute", "")).lower(), *(name.lower() for name in parameters)}
-    if "userdata" in names:
-        classes |= {ActionClass.EXECUTE}
-    if names & {"instancetype", "ebsoptimized", "enasupport", "value"}:
-        return classes
-    if names & {"groups", "groupset", "sourcedestcheck"}:
-        return classes | {ActionClass.ENTITLE}
-    return classes
+    weaker = None if also else _WEAKER.get(operation)
+    if weaker is not None:
+        found = weaker(found, parameters)
+    if found <= LOOKING:
+        return found
+    stricter = _STRICTER.get(operation)
+    if stricter is not None:
+        found |= stricter(parameters)
+    return found | indirect.find(operation, parameters, account, shape).classes()
 
 
 def _get_parameter(classes: Classes, parameters: Parameters) -> Classes:
@@ -59,99 +87,81 @@ def _get_parameter(classes: Classes, parameters: Parameters) -> Classes:
 def _create_table(classes: Classes, parameters: Parameters) -> Classes:
     if parameters.get("BillingMode") != "PAY_PER_REQUEST" or parameters.get("WarmThroughput"):
         return classes
-    return classes - {ActionClass.PROVISION} | {ActionClass.WRITE}
+    indexes = parameters.get("GlobalSecondaryIndexes")
+    listed = indexes if isinstance(indexes, list) else []
+    warm = any(isinstance(one, Mapping) and one.get("WarmThroughput") for one in listed)
+    return classes if warm else classes - {ActionClass.PROVISION} | {ActionClass.WRITE}
 
 
-def _invoke(classes: Classes, parameters: Parameters) -> Classes:
-    return _READ if parameters.get("InvocationType") == "DryRun" else classes
-
-
-def _acl(classes: Classes, parameters: Parameters) -> Classes:
-    opens = any(name == "ACL" or name.startswith("Grant") for name in parameters)
-    return classes | {ActionClass.ENTITLE} if opens else classes
-
-
-def _delete_object(classes: Classes, parameters: Parameters) -> Classes:
-    return classes | {ActionClass.BLIND} if parameters.get("BypassGovernanceRetention") else classes
-
-
-_REFINED: Mapping[str, Callable[[Classes, Parameters], Classes]] = {
-    "aws:ec2:RunInstances": _run_instances,
-    "aws:ec2:ModifyInstanceAttribute": _modify_instance,
-    "aws:ssm:GetParameter": _get_parameter,
-    "aws:ssm:GetParameters": _get_parameter,
-    "aws:ssm:GetParametersByPath": _get_parameter,
-    "aws:ssm:GetParameterHistory": _get_parameter,
+_WEAKER: Mapping[str, Callable[[Classes, Parameters], Classes]] = {
+    **dict.fromkeys(
+        (f"aws:ssm:{name}" for name in ("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory")),
+        _get_parameter,
+    ),
     "aws:dynamodb:CreateTable": _create_table,
-    "aws:lambda:Invoke": _invoke,
+}
+"""Where the service itself does less: a parameter is not decrypted, a table costs by use alone."""
+
+
+def _modify_instance(parameters: Parameters) -> Classes:
+    names = {str(parameters.get("Attribute", "")).lower(), *(name.lower() for name in parameters)}
+    found = {ActionClass.EXECUTE} if "userdata" in names else set()
+    if names & {"groups", "groupset", "sourcedestcheck"}:
+        found.add(ActionClass.ENTITLE)
+    return frozenset(found)
+
+
+def _acl(parameters: Parameters) -> Classes:
+    opens = parameters.get("ACL", "private") not in _PRIVATE or any(name.startswith("Grant") for name in parameters)
+    return frozenset({ActionClass.ENTITLE}) if opens else frozenset()
+
+
+def _delete_object(parameters: Parameters) -> Classes:
+    return frozenset({ActionClass.BLIND}) if parameters.get("BypassGovernanceRetention") else frozenset()
+
+
+def _replaces(parameters: Parameters) -> Classes:
+    return frozenset({ActionClass.DESTROY})
+
+
+def _from_instance(parameters: Parameters) -> Classes:
+    return frozenset({ActionClass.EXECUTE}) if parameters.get("InstanceId") else frozenset()
+
+
+def _database(parameters: Parameters) -> Classes:
+    found = {ActionClass.ENTITLE} if {"MasterUserPassword", "RotateMasterUserPassword"} & parameters.keys() else set()
+    if parameters.get("BackupRetentionPeriod") == 0 or parameters.get("DeletionProtection") is False:
+        found.add(ActionClass.DESTROY)
+    return frozenset(found)
+
+
+_STRICTER: Mapping[str, Callable[[Parameters], Classes]] = {
+    "aws:ec2:ModifyInstanceAttribute": _modify_instance,
     "aws:s3:PutObject": _acl,
     "aws:s3:CopyObject": _acl,
     "aws:s3:CreateBucket": _acl,
     "aws:s3:CreateMultipartUpload": _acl,
     "aws:s3:DeleteObject": _delete_object,
     "aws:s3:DeleteObjects": _delete_object,
+    "aws:cloudformation:UpdateStack": _replaces,
+    "aws:cloudformation:UpdateStackSet": _replaces,
+    "aws:cloudformation:ExecuteChangeSet": _replaces,
+    "aws:autoscaling:CreateAutoScalingGroup": _from_instance,
+    "aws:autoscaling:CreateLaunchConfiguration": _from_instance,
+    **dict.fromkeys(
+        (
+            f"aws:{service}:{name}"
+            for service, name in (
+                *(
+                    (one, name)
+                    for one in ("rds", "neptune", "docdb")
+                    for name in ("ModifyDBInstance", "ModifyDBCluster")
+                ),
+                ("redshift", "ModifyCluster"),
+                ("docdb-elastic", "UpdateCluster"),
+            )
+        ),
+        _database,
+    ),
 }
-
-_COUNTS: Mapping[str, tuple[str, ...]] = {
-    "aws:ec2:RunInstances": ("MaxCount",),
-    "aws:ec2:CreateFleet": ("TargetCapacitySpecification", "TotalTargetCapacity"),
-    "aws:ec2:ModifyFleet": ("TargetCapacitySpecification", "TotalTargetCapacity"),
-    "aws:ec2:RequestSpotInstances": ("InstanceCount",),
-    "aws:ec2:RequestSpotFleet": ("SpotFleetRequestConfig", "TargetCapacity"),
-    "aws:ec2:ModifySpotFleetRequest": ("TargetCapacity",),
-    "aws:ec2:AllocateHosts": ("Quantity",),
-    "aws:ec2:CreateCapacityReservation": ("InstanceCount",),
-    "aws:ec2:RunScheduledInstances": ("InstanceCount",),
-    "aws:autoscaling:SetDesiredCapacity": ("DesiredCapacity",),
-    "aws:autoscaling:CreateAutoScalingGroup": ("MaxSize",),
-    "aws:autoscaling:UpdateAutoScalingGroup": ("MaxSize",),
-    "aws:ecs:RunTask": ("count",),
-    "aws:ecs:CreateService": ("desiredCount",),
-    "aws:ecs:UpdateService": ("desiredCount",),
-    "aws:eks:CreateNodegroup": ("scalingConfig", "maxSize"),
-    "aws:eks:UpdateNodegroupConfig": ("scalingConfig", "maxSize"),
-    "aws:emr:RunJobFlow": ("Instances", "InstanceCount"),
-    "aws:redshift:CreateCluster": ("NumberOfNodes",),
-    "aws:redshift:ResizeCluster": ("NumberOfNodes",),
-    "aws:elasticache:CreateCacheCluster": ("NumCacheNodes",),
-    "aws:ec2:PurchaseReservedInstancesOffering": ("InstanceCount",),
-    "aws:rds:PurchaseReservedDBInstancesOffering": ("DBInstanceCount",),
-    "aws:sagemaker:CreateTrainingJob": ("ResourceConfig", "InstanceCount"),
-    "aws:ec2:StartInstances": ("InstanceIds",),
-    "aws:ec2:StopInstances": ("InstanceIds",),
-    "aws:ec2:TerminateInstances": ("InstanceIds",),
-    "aws:ec2:RebootInstances": ("InstanceIds",),
-    "aws:workspaces:CreateWorkspaces": ("Workspaces",),
-}
-"""Where an operation says how many; a list counts by its length."""
-
-
-def quantity(operation: str, parameters: Parameters) -> int:
-    """How many of what an action brings about; 1 where it does not say."""
-    value: Value = parameters
-    for name in _COUNTS.get(operation, ("",)):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    if isinstance(value, list):
-        value = len(value)
-    return value if type(value) is int and 0 <= value <= QUANTITY_MAX else 1
-
-
-def resources(operation: str, parameters: Parameters) -> tuple[str, ...]:
-    """ARNs, ids and names that the top-level parameters give, ordered by member; S3 as an ARN of bucket and key."""
-    found: list[str] = []
-    if operation.startswith("aws:s3:") and isinstance(bucket := parameters.get("Bucket"), str):
-        key = parameters.get("Key")
-        arn = bucket if bucket.startswith("arn:") else f"arn:aws:s3:::{bucket}"
-        found.append(f"{arn}/{key}" if isinstance(key, str) else arn)
-    for name in sorted(parameters):
-        value = parameters[name]
-        if name.endswith(_NAMING_MANY) and isinstance(value, list):
-            found.extend(item for item in value if isinstance(item, str))
-        elif isinstance(value, str) and (value.startswith("arn:") or _naming(name)):
-            found.append(value)
-    short = (item for item in found if 0 < len(item) <= RESOURCE_LENGTH_MAX)
-    return tuple(dict.fromkeys(short))[:RESOURCES_MAX]
-
-
-def _naming(name: str) -> bool:
-    return name.endswith(_NAMING) or name[:1].lower() + name[1:] in ("name", "id", "arn", "resource")
+"""What parameters of single operations add beyond what `indirect` finds in any of them."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from comptroller.core.action import Action, ActionClass, Call, Uncanonical, Value
 from comptroller.core.request import NativeResponse, Outgoing, Request
 from comptroller.core.verdict import Verdict
-from comptroller.decode.aws import chunked, classes, identify, index
-from comptroller.decode.aws.encode import encode
+from comptroller.decode.aws import capacity, chunked, classes, identify, index, resources, stack
+from comptroller.decode.aws.encode import OWNER, checks_owner, encode
 from comptroller.decode.aws.identify import Decoded
-from comptroller.decode.aws.model_source import service_model
+from comptroller.decode.aws.model_source import Operation, service_model
 from comptroller.decode.aws.outcome import AwsMeter
 from comptroller.decode.aws.refuse import refuse
 from comptroller.decode.aws.sentence import sentence
 from comptroller.decode.aws.wire import Undecodable, shown
+from comptroller.decode.llm.bedrock import lower_bedrock
 
 FAMILY = "aws"
 METHODS_SHOWN_MAX = 32
@@ -74,6 +77,10 @@ class AwsCodec:
             return None
         return chunked.reader_for(headers)
 
+    def lower(self, action: Action, output_tokens_max: int) -> Action | None:
+        """A call of a model at Bedrock with its output limit lowered; None for anything else."""
+        return lower_bedrock(action, output_tokens_max)
+
     def warm(self, service: str) -> None:
         """Load the model of `aws:SERVICE` ahead of its first request; nothing happens for a name that is none."""
         name = service.removeprefix(index.PREFIX)
@@ -82,34 +89,98 @@ class AwsCodec:
 
 
 def _action(decoded: Decoded, request: Request) -> Action:
-    op = decoded.operation
+    length = request.stream.length_bytes if request.stream else len(request.body)
+    return action_of(
+        decoded.operation,
+        decoded.parameters,
+        also=decoded.also,
+        endpoint=request.endpoint,
+        region=decoded.place.region,
+        account=request.accounts.get(FAMILY, ""),
+        agent=request.agent,
+        run=request.run,
+        attempt=request.one("amz-sdk-invocation-id") or request.attempt,
+        payload_bytes=length or 0,
+    )
+
+
+def action_of(
+    op: Operation,
+    given: Mapping[str, Value],
+    *,
+    also: Sequence[str] = (),
+    endpoint: str,
+    region: str,
+    account: str,
+    agent: str,
+    run: str,
+    attempt: str = "",
+    payload_bytes: int = 0,
+) -> Action:
+    """The one way from an operation and its parameters to an action: off the wire, and out of a record of a call.
+
+    `also` names operations of other services that read the same request. Raises `Uncanonical` like its parts."""
     name = f"{index.PREFIX}{op.service}:{op.name}"
     parameters: dict[str, Value] = {}
     tokens: dict[str, str] = {}
-    for member, value in decoded.parameters.items():
+    for member, value in given.items():
         if member in op.tokens and isinstance(value, str):
             tokens[member] = value
         elif member not in op.dropped:
             parameters[member] = value
-    length = request.stream.length_bytes if request.stream else len(request.body)
+    found = classes.classes_of(name, also, parameters, account=account, shape=op.input)
+    if checks_owner(op, parameters, found, account) and parameters.get(OWNER) == account:
+        del parameters[OWNER]
+    who = Who(endpoint=endpoint, region=region, account=account, agent=agent, run=run)
+    parts = (
+        ()
+        if found <= classes.LOOKING
+        else tuple(_part(one, who) for one in stack.parts(name, parameters, account, region))
+    )
     return Action(
         operation=name,
         service=f"{index.PREFIX}{op.service}",
-        classes=classes.classes_of(name, decoded.also, parameters),
-        endpoint=request.endpoint,
-        agent=request.agent,
-        run=request.run,
-        account=request.accounts.get(FAMILY, ""),
-        region=decoded.place.region,
-        resources=classes.resources(name, parameters),
-        quantity=classes.quantity(name, parameters),
+        classes=found.union(*(part.classes for part in parts)),
+        endpoint=endpoint,
+        agent=agent,
+        run=run,
+        account=account,
+        region=region,
+        resources=resources.resources(name, parameters, account, region),
+        quantity=capacity.quantity(name, parameters),
         parameters=parameters,
         sensitive=frozenset(op.sensitive & parameters.keys()),
-        call=Call(
-            idempotency=tokens,
-            attempt=request.one("amz-sdk-invocation-id") or request.attempt,
-            payload_bytes=length or 0,
-        ),
+        parts=parts,
+        call=Call(idempotency=tokens, attempt=attempt, payload_bytes=payload_bytes),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Whose action it is, and where it goes."""
+
+    endpoint: str
+    region: str
+    account: str
+    agent: str
+    run: str
+
+
+def _part(part: stack.Part, who: Who) -> Action:
+    """One thing a stack brings about, as an action of its own."""
+    service = part.operation.rpartition(":")[0]
+    return Action(
+        operation=part.operation,
+        service=service,
+        classes=classes.classes_of(part.operation, (), part.parameters, account=who.account),
+        endpoint=who.endpoint,
+        agent=who.agent,
+        run=who.run,
+        account=who.account,
+        region=who.region,
+        quantity=part.quantity,
+        parameters=part.parameters,
+        sensitive=part.sensitive,
     )
 
 

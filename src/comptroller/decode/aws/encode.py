@@ -13,16 +13,18 @@ from urllib.parse import urlencode
 from botocore.exceptions import BotoCoreError
 from botocore.utils import percent_encode, percent_encode_sequence
 
-from comptroller.core.action import Action, Value
+from comptroller.core.action import Action, ActionClass, Value
 from comptroller.core.request import Header, Outgoing, Request, Signing, Stream, Unencodable
 from comptroller.decode.aws import chunked, index
 from comptroller.decode.aws.identify import bucket_of, protocol_of
-from comptroller.decode.aws.model_source import Operation, operation, serializer
+from comptroller.decode.aws.model_source import Operation, members, operation, serializer
 from comptroller.decode.aws.wire import Undecodable
 
 PASSED = ("user-agent", "accept", "amz-sdk-invocation-id", "amz-sdk-request", "x-amzn-query-mode")
 """Headers that go on as they came: they carry no parameter."""
 GLACIER_VERSION = "2012-06-01"
+OWNER = "ExpectedBucketOwner"
+"""The member by which S3 refuses a bucket of any other account."""
 STREAM_CHECKSUM_MEMBERS = ("ChecksumAlgorithm",)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -68,6 +70,8 @@ def encode(action: Action, request: Request) -> Outgoing:
 def _write(op: Operation, protocol: str, action: Action, request: Request) -> tuple[dict[str, Any], Stream | None]:
     """What botocore's serializer makes of the parameters, and the stream that follows them."""
     parameters = {**action.parameters, **action.call.idempotency}
+    if checks_owner(op, action.parameters, action.classes, action.account):
+        parameters.setdefault(OWNER, action.account)
     try:
         stream = _stream(request) if op.raw_payload in parameters else None
         if stream is not None:
@@ -76,6 +80,16 @@ def _write(op: Operation, protocol: str, action: Action, request: Request) -> tu
         return serializer(protocol).serialize_to_request(parameters, op.model), stream
     except (BotoCoreError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Unencodable(f"cannot write {action.operation} again: {type(error).__name__}") from error
+
+
+def checks_owner(op: Operation, parameters: Mapping[str, Value], classes: frozenset[ActionClass], account: str) -> bool:
+    """Whether AWS is asked to refuse where the bucket that a call changes is not of the credential's own account.
+
+    A bucket given as an ARN names its account itself. What only looks is left as it came."""
+    bucket = parameters.get("Bucket")
+    changes = not classes <= {ActionClass.READ, ActionClass.REVEAL}
+    plain = isinstance(bucket, str) and not bucket.startswith("arn:")
+    return op.service == "s3" and changes and plain and bool(account) and OWNER in members(op.input)
 
 
 def _stream(request: Request) -> Stream | None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from botocore import xform_name
+from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
@@ -70,6 +72,17 @@ def _loader() -> Loader:
 def service_model(service: str) -> Any:
     """The botocore `ServiceModel` of one service, loaded on first use."""
     return ServiceModel(_loader().load_service_model(service, "service-2"), service)
+
+
+@cache
+def waited_operation(service: str, waiter: str) -> str | None:
+    """The operation that `aws SERVICE wait WAITER` asks again and again; None where the service has no such waiter."""
+    try:
+        document = _loader().load_service_model(service, "waiters-2")
+    except DataNotFoundError:
+        return None
+    waiters = {xform_name(name, "-"): told["operation"] for name, told in document["waiters"].items()}
+    return waiters.get(waiter)
 
 
 @cache

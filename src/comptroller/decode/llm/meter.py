@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from comptroller.core.action import Value
 from comptroller.core.estimate import Outcome, Unit
@@ -14,17 +15,23 @@ METER_BYTES_MAX = 4 << 20
 TOKENS_MAX = 10**12
 TIMED_OUT = 408
 """The one refusal after which the service may have begun, and charge for it."""
-FINAL_EVENTS = frozenset({"response.completed", "response.incomplete", "message_stop"})
+FINAL_EVENTS = frozenset(
+    {"response.completed", "response.incomplete", "message_stop", "transcript.text.done", "speech.audio.done"}
+    | {"image_generation.completed", "image_edit.completed", "interaction.complete", "interaction.completed"}
+)
 FAILED_EVENTS = frozenset({"response.failed", "error"})
+
+Dialect = Literal["openai", "anthropic", "gemini"]
+"""How a service writes its usage."""
 
 
 class UsageMeter:
     """One response of a model service. `outcome.usage` has `input_tokens` (cached ones included), `output_tokens`,
-    `cache_read_tokens`, `cache_write_tokens`, `cache_write_1h_tokens`, `web_searches` and the flags `tier_fast`,
-    `tier_flex`, `geo_us`, as far as the answer tells."""
+    `cache_read_tokens`, `cache_write_tokens`, `cache_write_1h_tokens`, `web_searches`, tokens of other media
+    (`input_audio_tokens`, …) and the flags `tier_fast`, `tier_flex`, `geo_us`, `untold`, as far as the answer tells."""
 
-    def __init__(self, provider: str, *, infer: bool = True, hide_usage: bool = False) -> None:
-        self._provider = provider
+    def __init__(self, dialect: Dialect, *, infer: bool = True, hide_usage: bool = False) -> None:
+        self._dialect = dialect
         self._infer = infer
         self._hide = hide_usage
         self._status = 0
@@ -112,13 +119,16 @@ class UsageMeter:
         text = line[5:].strip()
         if text == b"[DONE]":
             self._ended = True
-        elif b'"usage"' in text or b'"type"' in text or b'"error"' in text:
+        elif b'"usage' in text or b'"type"' in text or b'"error"' in text:
             self._document(text)
 
     def _document(self, text: bytes) -> None:
         try:
             document = parse_json(text)
         except MalformedJson:
+            return
+        if self._dialect == "gemini":
+            self._gemini_document(document)
             return
         if not isinstance(document, Mapping):
             return
@@ -133,7 +143,7 @@ class UsageMeter:
             self._id = identity[:128]
         usage = inner.get("usage")
         if isinstance(usage, Mapping):
-            if self._provider == "anthropic":
+            if self._dialect == "anthropic":
                 self._anthropic(usage, final=kind != "message_start")
             else:
                 self._openai(usage, inner)
@@ -142,17 +152,69 @@ class UsageMeter:
         chat = "prompt_tokens" in usage
         read = _count(usage, "prompt_tokens" if chat else "input_tokens")
         written = _count(usage, "completion_tokens" if chat else "output_tokens")
+        if written is None and chat and usage.get("total_tokens") == read:
+            written = 0  # embeddings
         if read is None or written is None:
             return
-        details = usage.get("prompt_tokens_details" if chat else "input_tokens_details")
-        cached = _count(details, "cached_tokens") if isinstance(details, Mapping) else None
         self._usage = {"input_tokens": read, "output_tokens": written}
-        if cached is not None and cached <= read:
-            self._usage["cache_read_tokens"] = cached
+        side = ("prompt_tokens_details", "completion_tokens_details") if chat else _RESPONSE_DETAILS
+        for name, total, details in (("input", read, usage.get(side[0])), ("output", written, usage.get(side[1]))):
+            if not isinstance(details, Mapping):
+                continue
+            cached = _count(details, "cached_tokens") if name == "input" else None
+            if cached is not None and cached <= total:
+                self._usage["cache_read_tokens"] = cached
+            for kind in ("audio", "image"):
+                if (count := _count(details, f"{kind}_tokens")) is not None and 0 < count <= total:
+                    self._usage[f"{name}_{kind}_tokens"] = count
         tier = document.get("service_tier")
         if tier in ("priority", "fast"):
             self._usage["tier_fast"] = 1
         elif tier == "flex":
+            self._usage["tier_flex"] = 1
+        self._seen = True
+
+    def _gemini_document(self, document: Value) -> None:
+        """One `GenerateContentResponse`, or the array of them that a stream without `alt=sse` is. Counts are those of
+        the whole answer so far; the last one that came counts."""
+        for chunk in document if isinstance(document, list) else [document]:
+            if not isinstance(chunk, Mapping):
+                continue
+            if chunk.get("error"):
+                self._failed = True
+            if isinstance(identity := chunk.get("responseId", chunk.get("name")), str) and not self._id:
+                self._id = identity[:128]
+            candidates = chunk.get("candidates")
+            for candidate in candidates if isinstance(candidates, list) else ():
+                if isinstance(candidate, Mapping) and candidate.get("groundingMetadata"):
+                    self._usage["untold"] = 1
+            usage = chunk.get("usageMetadata")
+            if isinstance(usage, Mapping):
+                self._gemini(usage)
+
+    def _gemini(self, usage: Mapping[str, Value]) -> None:
+        counts = {name: _count(usage, name) for name in _GEMINI_COUNTS}
+        if counts["promptTokenCount"] is None:
+            return
+        read = counts["promptTokenCount"] + (counts["toolUsePromptTokenCount"] or 0)
+        written = (counts["candidatesTokenCount"] or 0) + (counts["thoughtsTokenCount"] or 0)
+        total = counts["totalTokenCount"]
+        if total is not None and total > read + written:
+            written = total - read
+        self._usage.update({"input_tokens": read, "output_tokens": written})
+        cached = counts["cachedContentTokenCount"]
+        if cached is not None and cached <= read:
+            self._usage["cache_read_tokens"] = cached
+        for side, name in (("input", "promptTokensDetails"), ("output", "candidatesTokensDetails")):
+            details = usage.get(name)
+            for part in details if isinstance(details, list) else ():
+                kind = str(part.get("modality", "")).lower() if isinstance(part, Mapping) else ""
+                if kind in ("audio", "image", "video") and (count := _count(part, "tokenCount")):
+                    self._usage[f"{side}_{kind}_tokens"] = count
+        tier = str(usage.get("serviceTier", usage.get("trafficType", ""))).lower()
+        if "priority" in tier:
+            self._usage["tier_fast"] = 1
+        elif "flex" in tier:
             self._usage["tier_flex"] = 1
         self._seen = True
 
@@ -180,6 +242,17 @@ class UsageMeter:
         self._usage["cache_read_tokens"] = read
         self._usage["cache_write_tokens"] = made
         self._seen = True
+
+
+_GEMINI_COUNTS = (
+    "promptTokenCount",
+    "toolUsePromptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "cachedContentTokenCount",
+    "totalTokenCount",
+)
+_RESPONSE_DETAILS = ("input_tokens_details", "output_tokens_details")
 
 
 def _count(members: Mapping[str, Value], name: str) -> int | None:

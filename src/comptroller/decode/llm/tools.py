@@ -64,7 +64,7 @@ def tools_of(body: Mapping[str, Value]) -> Tools:
         kinds.add("web_search")
     if body.get("container") is not None:
         kinds.add("code_execution")
-    if body.get("prompt") is not None:
+    if isinstance(body.get("prompt"), Mapping):
         kinds.add("stored_prompt")
     if "search" in str(body.get("model", "")).lower():
         kinds.add("web_search")
@@ -82,9 +82,9 @@ def _links(value: Value) -> Iterator[str]:
         for name, member in value.items():
             if name in LINK_MEMBERS:
                 link = member.get("url") if isinstance(member, Mapping) else member
-                yield from _fetched(link)
+                yield from fetched_hosts(link)
             elif name == "url" and value.get("type") == "url":
-                yield from _fetched(member)
+                yield from fetched_hosts(member)
             elif not (name == "input" and value.get("type") in ("tool_use", "server_tool_use", "mcp_tool_use")):
                 yield from _links(member)
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -92,7 +92,8 @@ def _links(value: Value) -> Iterator[str]:
             yield from _links(member)
 
 
-def _fetched(link: Value) -> Iterator[str]:
+def fetched_hosts(link: Value) -> Iterator[str]:
+    """The host that a link has the service fetch from; nothing for what stands in the request itself."""
     if isinstance(link, str) and not link.strip().lower().startswith("data:"):
         host = _HOST.search(link.strip())
         yield host[1].lower() if host else "an address that cannot be read"

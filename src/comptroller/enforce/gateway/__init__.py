@@ -1,6 +1,6 @@
 """The boxes' only way out: listens, understands, asks the gatekeeper, and sends only what has a permit."""
 
-from comptroller.enforce.gateway.credentials import CredentialBroker
+from comptroller.enforce.gateway.credentials import CredentialBroker, Family
 from comptroller.enforce.gateway.internal import Internal
 from comptroller.enforce.gateway.listener import Attachment, Gateway
 from comptroller.enforce.gateway.settings import BoxSocket, GatewaySettings, RunIdentity
@@ -12,6 +12,7 @@ __all__ = [
     "Authority",
     "BoxSocket",
     "CredentialBroker",
+    "Family",
     "Gateway",
     "GatewaySettings",
     "Internal",

@@ -210,6 +210,7 @@ class Flow:
     async def _lacks_credential(self, request: Request, codec: Codec) -> bool:
         """Refuse here what would be allowed and could not be signed; what is denied anyway is told so instead."""
         exposed = self._line.upstream.exposed(request.scheme, request.host)
+        await self._line.credentials.prepare(codec.name, request.host, self._identity.agent)
         why = self._line.credentials.missing(codec.name, request.host, self._identity.agent, exposed=exposed)
         if why is None:
             return False

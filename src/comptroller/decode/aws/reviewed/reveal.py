@@ -1,0 +1,340 @@
+"""What returns a secret, a key, a password, decrypted text, or an address or token that signs its holder in.
+
+Stored data (objects, rows, mail, logs) is not here: reading it is `read`. Configuration is here where secrets commonly
+stand in it in the clear: user data, environment variables.
+"""
+
+from __future__ import annotations
+
+from comptroller.decode.aws.reviewed.rule import Rule
+
+REVEAL: tuple[Rule, ...] = (
+    Rule(
+        "reveal",
+        "*",
+        "Get*Credentials GetSecret* Get*AuthToken Get*AuthorizationToken Create*PresignedUrl "
+        "Create*PresignedNotebookUrl Get*EmbedUrl",
+        "returns a secret, or signs its holder in",
+    ),
+    Rule(
+        "reveal",
+        "account-access-runtime eks-auth",
+        "GetRoleCredentials AssumeRoleForPodIdentity",
+        "returns credentials",
+    ),
+    Rule(
+        "reveal",
+        "acm",
+        "ExportCertificate GetAcmeExternalAccountBindingCredentials",
+        "returns a private key, or the key certificates are asked for with",
+    ),
+    Rule(
+        "reveal",
+        "amplify",
+        "GetApp GetBranch ListApps ListBranches",
+        "returns the name and password a site is locked with",
+    ),
+    Rule("reveal", "amplifybackend", "CreateToken", "returns a token that opens the backend"),
+    Rule("reveal", "amplifybackend", "GetBackendAuth GetToken", "returns client secrets and tokens"),
+    Rule("reveal", "amplifyuibuilder", "ExchangeCodeForToken RefreshToken", "returns access tokens"),
+    Rule("reveal", "apigateway", "CreateApiKey", "makes a key and returns it"),
+    Rule("reveal", "apigateway", "GetApiKey GetApiKeys", "returns keys"),
+    Rule(
+        "reveal",
+        "appstream",
+        "CreateStreamingURL CreateImageBuilderStreamingURL CreateAppBlockBuilderStreamingURL",
+        "whoever holds the address is signed in",
+    ),
+    Rule("reveal", "appstream", "DescribeDirectoryConfigs", "comes with the password of a directory's account"),
+    Rule("reveal", "appsync", "CreateApiKey", "makes a key and returns it"),
+    Rule("reveal", "athena", "CreatePresignedNotebookUrl GetSessionEndpoint", "signs its holder in"),
+    Rule(
+        "reveal",
+        "bedrock-agentcore",
+        "GetResourceApiKey GetResourceOauth2Token GetResourcePaymentToken GetWorkloadAccessToken "
+        "GetWorkloadAccessTokenForJWT GetWorkloadAccessTokenForUserId CompleteResourceTokenAuth",
+        "returns keys and tokens",
+    ),
+    Rule("reveal", "chime", "CreateBot RegenerateSecurityToken ResetPersonalPIN", "returns a new token or PIN"),
+    Rule("reveal", "chime", "GetBot ListBots", "comes with the bot's security token"),
+    Rule(
+        "reveal",
+        "chime-sdk-meetings",
+        "CreateAttendee BatchCreateAttendee CreateMeetingWithAttendees GetAttendee ListAttendees",
+        "returns tokens to join a meeting with",
+    ),
+    Rule("reveal", "cloudwatchomni", "CreateOneTimeDeepLinkCode", "a code that signs its holder in"),
+    Rule("reveal", "cloudwatchomni", "GetSpaceCredentialsForOrganization GetSpaceDataAccess", "returns credentials"),
+    Rule("reveal", "codeartifact", "GetAuthorizationToken", "returns a token"),
+    Rule("reveal", "codecatalyst", "CreateAccessToken", "makes a token and returns it"),
+    Rule("reveal", "codecatalyst", "StartDevEnvironmentSession", "opens a machine and returns the keys to it"),
+    Rule(
+        "reveal",
+        "codepipeline",
+        "GetJobDetails PollForJobs PollForThirdPartyJobs GetThirdPartyJobDetails",
+        "a job comes with credentials for its artefacts",
+    ),
+    Rule("reveal", "cognito-identity", "GetOpenIdToken GetOpenIdTokenForDeveloperIdentity", "returns a token"),
+    Rule("reveal", "cognito-identity", "GetCredentialsForIdentity", "returns credentials"),
+    Rule("reveal", "cognito-idp", "AddUserPoolClientSecret AssociateSoftwareToken", "makes a secret and returns it"),
+    Rule(
+        "reveal",
+        "cognito-idp",
+        "DescribeUserPoolClient ListUserPoolClientSecrets InitiateAuth AdminInitiateAuth RespondToAuthChallenge "
+        "AdminRespondToAuthChallenge GetTokensFromRefreshToken DescribeIdentityProvider "
+        "GetIdentityProviderByIdentifier",
+        "returns tokens or a client's secret",
+    ),
+    Rule("reveal", "cognito-idp", "GetClientToken GetDerivedToken", "returns tokens"),
+    Rule(
+        "reveal",
+        "connect",
+        "CreateAuthCode CreateParticipant GetFederationToken StartChatContact StartWebRTCContact",
+        "returns a token that opens a conversation",
+    ),
+    Rule(
+        "reveal",
+        "connectparticipant",
+        "CreateParticipantConnection GetAuthenticationUrl",
+        "returns tokens to join a conversation with",
+    ),
+    Rule(
+        "reveal",
+        "datazone",
+        "GetEnvironmentCredentials GetIamPortalLoginUrl GetConnection",
+        "returns credentials or a way in",
+    ),
+    Rule(
+        "reveal",
+        "deadline",
+        "AssumeFleetRoleForRead AssumeFleetRoleForWorker AssumeQueueRoleForRead AssumeQueueRoleForUser "
+        "AssumeQueueRoleForWorker",
+        "returns credentials",
+    ),
+    Rule("reveal", "devicefarm", "CreateTestGridUrl", "an address that opens paid browsers"),
+    Rule("reveal", "ec2", "CreateKeyPair", "returns a private key that opens machines"),
+    Rule("reveal", "ec2", "GetPasswordData", "returns an administrator password"),
+    Rule(
+        "reveal",
+        "ec2",
+        "DescribeInstanceAttribute DescribeLaunchTemplateVersions GetLaunchTemplateData "
+        "GetConsoleOutput GetConsoleScreenshot",
+        "user data and consoles are where start-up scripts leave passwords",
+    ),
+    Rule(
+        "reveal",
+        "ec2",
+        "DescribeVpnConnections GetVpnConnectionDeviceSampleConfiguration ExportClientVpnClientConfiguration "
+        "ExportVerifiedAccessInstanceClientConfiguration",
+        "comes with the keys of a tunnel",
+    ),
+    Rule("reveal", "ecr ecr-public", "GetAuthorizationToken", "returns a token"),
+    Rule("reveal", "eks", "DescribeEksAnywhereSubscription ListEksAnywhereSubscriptions", "comes with licence tokens"),
+    Rule(
+        "reveal",
+        "elasticbeanstalk",
+        "DescribeConfigurationSettings",
+        "environment variables are where passwords are kept",
+    ),
+    Rule(
+        "reveal",
+        "emr",
+        "GetClusterSessionCredentials GetOnClusterAppUIPresignedURL GetPersistentAppUIPresignedURL GetSessionEndpoint",
+        "returns credentials or a way in",
+    ),
+    Rule(
+        "reveal",
+        "emr-containers emr-serverless",
+        "GetManagedEndpointSessionCredentials GetDashboardForJobRun GetSessionEndpoint GetResourceDashboard",
+        "returns credentials or a way in",
+    ),
+    Rule("reveal", "evs", "GetDepotUrl", "comes with a download token"),
+    Rule(
+        "reveal",
+        "gamelift",
+        "GetComputeAccess GetInstanceAccess GetComputeAuthToken RequestUploadCredentials",
+        "returns credentials",
+    ),
+    Rule("reveal", "gamelift", "GetPlayerConnectionDetails", "returns a player's token"),
+    Rule("reveal", "gameliftstreams", "CreateStreamUrl CreateStreamSessionConnection", "whoever holds it may stream"),
+    Rule("reveal", "gameliftstreams", "CreateStreamSessionAdminShell", "a shell on the machine"),
+    Rule("reveal", "gameliftstreams", "GetStreamUrl ListStreamUrls", "whoever holds it may stream"),
+    Rule(
+        "reveal",
+        "glue",
+        "GetConnection GetConnections GetUnfilteredTableMetadata GetUnfilteredPartitionMetadata "
+        "GetUnfilteredPartitionsMetadata",
+        "connections hold passwords; unfiltered metadata is for trusted engines",
+    ),
+    Rule("reveal", "glue", "GetSessionEndpoint GetDashboardUrl", "returns a way into a session"),
+    Rule("reveal", "grafana", "CreateWorkspaceApiKey CreateWorkspaceServiceAccountToken", "makes a key and returns it"),
+    Rule(
+        "reveal",
+        "iam",
+        "CreateAccessKey CreateServiceSpecificCredential ResetServiceSpecificCredential CreateVirtualMFADevice "
+        "AcquireRole",
+        "makes a key or a seed and returns it",
+    ),
+    Rule("reveal", "interconnect", "GetConnection", "returns the key that activates the line"),
+    Rule("reveal", "invoicing", "GetProcurementPortalPreference", "returns a shared secret"),
+    Rule("reveal", "iot", "CreateKeysAndCertificate CreateProvisioningClaim", "makes a key and returns it"),
+    Rule("reveal", "iotsecuretunneling", "OpenTunnel", "an opening into a device, returned as tokens, paid by tunnel"),
+    Rule("reveal", "iotsecuretunneling", "RotateTunnelAccessToken", "returns new tokens"),
+    Rule(
+        "reveal",
+        "ivs",
+        "CreateChannel CreateStreamKey GetStreamKey BatchGetStreamKey",
+        "returns the key a stream is sent with",
+    ),
+    Rule(
+        "reveal",
+        "ivs",
+        "GetChannel BatchGetChannel GetStreamSession",
+        "comes with the passphrase a stream is sent with",
+    ),
+    Rule(
+        "reveal",
+        "ivs-realtime",
+        "CreateParticipantToken CreateStage CreateIngestConfiguration GetIngestConfiguration",
+        "returns tokens and keys to join with",
+    ),
+    Rule("reveal", "ivschat", "CreateChatToken", "returns a token to join with"),
+    Rule("reveal", "kinesis-video-signaling", "GetIceServerConfig", "returns a password for the relay"),
+    Rule("reveal", "kinesisanalyticsv2", "CreateApplicationPresignedUrl", "opens the application's console"),
+    Rule(
+        "reveal",
+        "kms",
+        "Decrypt DeriveSharedSecret Decapsulate GenerateDataKey GenerateDataKeyPair",
+        "returns text or a key in the clear",
+    ),
+    Rule(
+        "reveal",
+        "lakeformation",
+        "AssumeDecoratedRoleWithSAML GetTemporaryDataLocationCredentials GetTemporaryGluePartitionCredentials "
+        "GetTemporaryGlueTableCredentials",
+        "returns credentials",
+    ),
+    Rule("reveal", "lakeformation", "GetTemporaryGlueFunctionCredentials", "returns credentials"),
+    Rule(
+        "reveal",
+        "lambda",
+        "GetFunction GetFunctionConfiguration",
+        "environment variables are where passwords are kept",
+    ),
+    Rule("reveal", "lambda-microvms", "CreateMicrovmAuthToken", "returns a token"),
+    Rule("reveal", "lambda-microvms", "CreateMicrovmShellAuthToken", "a token that opens a shell"),
+    Rule("reveal", "license-manager", "CreateToken GetAccessToken", "returns a token"),
+    Rule("reveal", "lightsail", "CreateBucketAccessKey CreateKeyPair", "makes a key and returns it"),
+    Rule(
+        "reveal",
+        "lightsail",
+        "CreateContainerServiceRegistryLogin CreateGUISessionAccessDetails DownloadDefaultKeyPair "
+        "GetInstanceAccessDetails GetRelationalDatabaseMasterUserPassword",
+        "returns keys, passwords or a way in",
+    ),
+    Rule("reveal", "lightsail", "GetBucketAccessKeys", "lists the keys of a bucket"),
+    Rule("reveal", "location", "CreateKey DescribeKey", "returns keys"),
+    Rule("reveal", "macie2", "GetSensitiveDataOccurrences", "shows the secret data that was found"),
+    Rule("reveal", "managedblockchain", "GetAccessor", "returns the token a node is billed by"),
+    Rule("reveal", "medialive", "CreateNodeRegistrationScript", "returns a script with an activation secret"),
+    Rule(
+        "reveal",
+        "mediapackage",
+        "CreateChannel RotateChannelCredentials RotateIngestEndpointCredentials DescribeChannel ListChannels",
+        "returns the password media is sent with",
+    ),
+    Rule("reveal", "meteringmarketplace", "ResolveCustomer", "turns a token into who the customer is"),
+    Rule(
+        "reveal",
+        "mwaa mwaa-serverless",
+        "CreateCliToken CreateWebLoginToken CreateAirflowUiUrl",
+        "returns a way into the console workflows are run from",
+    ),
+    Rule("reveal", "odb", "CreateAutonomousDatabaseWallet", "returns the credentials of a database"),
+    Rule("reveal", "payment-cryptography", "ExportKey GetParametersForExport", "takes a key out"),
+    Rule(
+        "reveal",
+        "payment-cryptography-data",
+        "DecryptData GeneratePinData GenerateCardValidationData TranslateKeyMaterial",
+        "returns a PIN, a card's check value or text in the clear",
+    ),
+    Rule(
+        "reveal",
+        "pca-connector-scep",
+        "CreateChallenge",
+        "makes a password that certificates are given for, and returns it",
+    ),
+    Rule("reveal", "pca-connector-scep", "GetChallengePassword", "returns that password"),
+    Rule("reveal", "pcs", "RegisterComputeNodeGroupInstance", "returns the cluster's shared secret"),
+    Rule("reveal", "qbusiness", "CreateAnonymousWebExperienceUrl", "whoever holds the address may ask"),
+    Rule(
+        "reveal",
+        "quicksight",
+        "GenerateEmbedUrlForAnonymousUser GenerateEmbedUrlForRegisteredUser "
+        "GenerateEmbedUrlForRegisteredUserWithIdentity GetDashboardEmbedUrl GetSessionEmbedUrl GetIdentityContext",
+        "signs its holder in",
+    ),
+    Rule("reveal", "redshift", "CreateHsmClientCertificate", "makes a certificate to reach a key with"),
+    Rule(
+        "reveal",
+        "redshift redshift-serverless",
+        "GetClusterCredentials GetClusterCredentialsWithIAM GetCredentials GetIdentityCenterAuthToken",
+        "returns a password",
+    ),
+    Rule("reveal", "route53domains", "RetrieveDomainAuthCode", "whoever holds it can take the domain away"),
+    Rule("reveal", "route53globalresolver", "CreateAccessToken", "makes a token and returns it"),
+    Rule("reveal", "route53globalresolver", "GetAccessToken", "returns a token"),
+    Rule("reveal", "s3", "CreateSession", "returns credentials for a bucket"),
+    Rule("reveal", "s3control", "GetDataAccess", "returns credentials for data"),
+    Rule(
+        "reveal",
+        "sagemaker",
+        "CreatePresignedDomainUrl CreatePresignedMlflowAppUrl CreatePresignedMlflowTrackingServerUrl "
+        "CreatePresignedNotebookInstanceUrl CreatePartnerAppPresignedUrl",
+        "signs its holder in",
+    ),
+    Rule("reveal", "secretsmanager", "GetSecretValue BatchGetSecretValue", "returns secrets"),
+    Rule(
+        "reveal",
+        "signin sso-oidc",
+        "CreateBearerToken CreateOAuth2Token CreateOAuth2TokenWithIAM CreateOAuth2TokenWithTokenExchange CreateToken "
+        "CreateTokenWithIAM",
+        "returns tokens",
+    ),
+    Rule("reveal", "signin sso-oidc", "RegisterClient", "returns a client's secret"),
+    Rule("reveal", "signin sso-oidc", "CreateOAuth2Token", "returns tokens"),
+    Rule("reveal", "snowball", "GetJobManifest GetJobUnlockCode", "what opens the device"),
+    Rule(
+        "reveal",
+        "ssm",
+        "GetParameter GetParameters GetParametersByPath GetParameterHistory",
+        "returns secure strings when decryption is asked for",
+    ),
+    Rule(
+        "reveal",
+        "ssm",
+        "CreateActivation GetAccessToken",
+        "returns a code or credentials that let a machine or a session in",
+    ),
+    Rule("reveal", "sso", "GetRoleCredentials", "returns credentials"),
+    Rule("reveal", "storagegateway", "DescribeChapCredentials", "returns secrets"),
+    Rule(
+        "reveal",
+        "sts",
+        "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity AssumeRoot GetSessionToken GetFederationToken "
+        "GetDelegatedAccessToken GetWebIdentityToken",
+        "hands out credentials that act under other rules",
+    ),
+    Rule("reveal", "wafv2", "CreateAPIKey", "makes a key and returns it"),
+    Rule("reveal", "wafv2", "ListAPIKeys GetDecryptedAPIKey", "returns keys, or what they decrypt to"),
+    Rule("reveal", "wickr", "CreateDataRetentionBotChallenge", "makes a password and returns it"),
+    Rule("reveal", "wickr", "GetOidcInfo GetOpentdfConfig", "returns client secrets and tokens"),
+    Rule("reveal", "workmail", "AssumeImpersonationRole", "returns a token that reads others' mail"),
+    Rule("reveal", "workmail", "StartMailboxExportJob", "takes a whole mailbox out"),
+    Rule(
+        "reveal",
+        "workspaces-thin-client",
+        "GetEnvironment ListEnvironments",
+        "returns the code a device is let in with",
+    ),
+)
