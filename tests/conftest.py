@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +21,14 @@ settings.load_profile("ci")
 pytest.register_assert_rewrite("comptroller.testing.store_conformance", "comptroller.testing.store_machine")
 
 skipped_key = pytest.StashKey[list[str]]()
+
+
+RECURSION_LIMIT = sys.getrecursionlimit()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Libraries that tests import may raise the limit to where deeply nested input ends the process."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import time
 from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+import botocore
 import pytest
 
+from bench import aws_sample
 from comptroller.core.action import ActionClass as C
 from comptroller.decode.aws import AwsCodec, index
+from comptroller.decode.aws.reviewed import EXCEPTIONS, REVIEWED, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/aws_classes.tsv"
+BY_HAND = ROOT / "tools/aws_read_by_hand.txt"
 
 EXPECTED = {
     "aws:ec2:RunInstances": {C.PROVISION},
@@ -78,6 +84,80 @@ def test_every_operation_has_classes_as_in_the_golden_table() -> None:
 def test_no_class_is_missing_from_the_table() -> None:
     counted = Counter(one for name in index.operations() for one in index.classes_of(name) or ())
     assert set(counted) == set(C) - {C.UNKNOWN}
+
+
+@pytest.mark.parametrize("name", ["provision", "pay", "entitle", "destroy", "blind", "execute", "reveal"])
+def test_each_dangerous_class_has_its_list_with_reasons(name: str) -> None:
+    rules = [rule for rule in REVIEWED if rule.classes == name]
+    assert rules
+    assert all(len(rule.reason) > 14 and rule.operations.split() for rule in rules)
+
+
+def test_every_reviewed_name_is_an_operation() -> None:
+    """A rule for what botocore no longer has would hide that its successor has none."""
+    known: dict[str, list[str]] = {}
+    for operation in index.operations():
+        _, service, name = operation.split(":")
+        known.setdefault(service, []).append(name)
+
+    def speaks(rule: Rule, pattern: str) -> bool:
+        return any(fnmatchcase(name, pattern) for service in rule.services.split() for name in known.get(service, ()))
+
+    named = [rule for rule in (*REVIEWED, *EXCEPTIONS) if rule.services != "*"]
+    assert {service for rule in named for service in rule.services.split()} <= known.keys()
+    assert [(rule, one) for rule in named for one in rule.operations.split() if not speaks(rule, one)] == []
+
+
+def test_rules_classes_stand_in_the_index_by_name() -> None:
+    """What a rule names in full is at least what it says, unless the operation is exempt by name."""
+    exempt = {
+        (service, name) for rule in EXCEPTIONS for service in rule.services.split() for name in rule.operations.split()
+    }
+    weaker = [
+        (service, name, rule.classes)
+        for rule in REVIEWED
+        for service in rule.services.split()
+        for name in rule.operations.split()
+        if (service, name) not in exempt
+        and (found := index.classes_of(f"aws:{service}:{name}")) is not None
+        and C(rule.classes) not in found
+    ]
+    assert weaker == []
+
+
+def test_what_no_rule_names_was_read_by_hand() -> None:
+    """The list of what a person has read and left alone speaks of operations that exist, and makes none dangerous."""
+    read = BY_HAND.read_text().split()
+    assert set(read) <= set(index.operations())
+    assert all((index.classes_of(name) or frozenset()) <= {C.READ, C.WRITE, C.ENTITLE} for name in read)
+
+
+@pytest.mark.parametrize("path", [aws_sample.SAMPLE, aws_sample.AGAIN], ids=["first", "again"])
+def test_the_sample_judged_by_hand_is_right_and_misses_no_danger(path: Path) -> None:
+    right, total, misses = aws_sample.measure(path)
+    assert right / total >= 0.98
+    assert misses == {}
+
+
+@pytest.mark.parametrize(("path", "size"), [(aws_sample.SAMPLE, 300), (aws_sample.AGAIN, 100)], ids=["first", "again"])
+def test_the_sample_is_what_its_seed_draws(path: Path, size: int) -> None:
+    sample = aws_sample.load(path)
+    assert len(sample.classes) == size
+    assert all(sample.reasons.values())
+    if sample.botocore == botocore.__version__:
+        everything = sorted(index.operations())
+        assert len(everything) == sample.drawn_from
+        assert list(sample.classes) == random.Random(sample.seed).sample(everything, size)
+
+
+def test_looking_is_rarely_more_than_reading() -> None:
+    """Of what only looks by its name, no more than what is documented to return secrets is ever held."""
+    looks = [name for name in index.operations() if name.rpartition(":")[2].startswith(("Describe", "List"))]
+    more = [name for name in looks if not (index.classes_of(name) or frozenset()) <= {C.READ, C.INFER}]
+    assert len(more) / len(looks) < 0.005
+    gets = [name for name in index.operations() if name.rpartition(":")[2].startswith("Get")]
+    more = [name for name in gets if not (index.classes_of(name) or frozenset()) <= {C.READ, C.INFER, C.WRITE}]
+    assert len(more) / len(gets) < 0.04
 
 
 def test_what_changes_things_is_never_only_read() -> None:

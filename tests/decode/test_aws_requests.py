@@ -128,6 +128,13 @@ def test_every_s3_operation_is_told_from_every_other() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("name", ["ListBuckets", "ListDirectoryBuckets"])
+def test_the_two_lists_of_buckets_are_told_apart_by_host(name: str) -> None:
+    sample = AwsRequests(seed=3).sample("s3", name, {})
+    assert sample is not None
+    assert CODEC.decode(sample.request).operation == f"aws:s3:{name}"
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_nearly_every_operation_of_every_service() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -21,7 +22,6 @@ from comptroller.core.request import Request, Unencodable
 from comptroller.decode.ethereum import EthereumCodec
 from comptroller.decode.ethereum.methods import METHODS
 from comptroller.price.book import PriceBook
-from comptroller.price.catalogue import Rate
 
 CODEC = EthereumCodec()
 WALLET = Account.from_key("0x" + "11" * 32)
@@ -117,8 +117,7 @@ def test_a_contract_and_an_account_handed_over_are_more_than_a_payment() -> None
 
 
 def test_what_it_may_cost() -> None:
-    rate = Rate(usd=Decimal(4000), per="coin", as_of="2026-11-01", source="test")
-    book = PriceBook(newer={("currency", "", "eth"): rate})
+    book = PriceBook(coins={"eth": 4_000_000_000})
     action = CODEC.decode(sent(gasPrice=10**9))
     assert price.estimate(action).unknown(Unit.USD_MICROS), "no rate, no price"
     assert price.estimate(action, book).high(Unit.USD_MICROS) == 6_000_000_000 + 84_000
@@ -186,7 +185,7 @@ def test_a_refusal_reaches_the_caller_with_its_id() -> None:
     asked = rpc([call("eth_chainId", [], 5), call("eth_sendRawTransaction", [raw(gasPrice=1)], "x")])
     answer = CODEC.refuse(CODEC.decode(asked), asked, DENIED, MESSAGE)
     body = json.loads(answer.body)
-    assert answer.status == 200 and [item["id"] for item in body] == [5, "x"]
+    assert answer.status == 403 and [item["id"] for item in body] == [5, "x"]
     assert all(item["error"]["code"] == 4100 and item["error"]["message"] == MESSAGE for item in body)
 
 
@@ -230,3 +229,17 @@ def test_a_damaged_transaction_is_unknown_or_still_a_payment(noise: bytes, at: i
     damaged = whole[:at] + noise + whole[at + len(noise) :]
     action = CODEC.decode(rpc(call("eth_sendRawTransaction", ["0x" + damaged.hex()])))
     assert action.undecodable or PAY in action.classes
+
+
+def test_reading_a_transaction_leaves_the_interpreter_as_it_was() -> None:
+    """Its library raises the recursion limit so far that deeply nested JSON would end the server."""
+    program = (
+        "import sys, json\n"
+        "before = sys.getrecursionlimit()\n"
+        "from comptroller.decode.wallet import wallet\n"
+        "wallet().keccak(b'')\n"
+        "assert sys.getrecursionlimit() == before, sys.getrecursionlimit()\n"
+        "try:\n    json.loads('[' * 100_000)\nexcept RecursionError:\n    print('lives')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "lives\n", done.stderr

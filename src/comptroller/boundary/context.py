@@ -16,7 +16,7 @@ LONG_MIN = -(2**63)
 PARAMETERS_MAX = 64
 PARAMETERS_WALKED_MAX = 20_000
 
-SERVICES_WITH_ACCOUNTS = ("aws:",)
+SERVICES_WITH_ACCOUNTS = ("aws:", "azure:", "gcp:")
 """Where every resource belongs to an account: there an unknown account is not a named one."""
 
 SERVICE_OF_ANY_HOST = "http"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cedarpy
@@ -31,6 +31,10 @@ ANSWERS_KEPT_MAX = 256
 ANSWER_CHARACTERS_MAX = 8 << 10
 """A longer question is not remembered: what an agent writes must not fill the memory."""
 SLICE_DOMAIN = b"comptroller/slice/1\n"
+PARTS_DEPTH_MAX = 4
+"""A stack in a batch in a stack: deeper is denied."""
+PARTS_TOLD_MAX = 5
+"""Of the denied parts, how many the reasons name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +135,27 @@ class CedarBoundary:
         return self._classes_of(operation)
 
     def evaluate(self, action: Action, estimate: Estimate, *, granted: Collection[str] = frozenset()) -> BoundaryResult:
-        """What the policies say of one action. Total: whatever goes wrong is a deny with its reason.
+        """What the policies say of one action and of everything it brings about by itself: the most restrictive counts.
 
-        `granted` are rule ids whose grants count as given; only the engine passes any.
+        Total: whatever goes wrong is a deny with its reason. `granted` are rule ids whose grants count as given; only
+        the engine passes any. Parts are judged at the price of the whole, which none of them exceeds.
         """
-        return self.decide(action, estimate, granted=granted).result
+        whole = self.decide(action, estimate, granted=granted).result
+        if not action.parts or whole.kind is VerdictKind.DENY:
+            return whole
+        return _together(whole, list(self._parts(action, action.parts, estimate, granted, 0)))
+
+    def _parts(
+        self, whole: Action, parts: Sequence[Action], estimate: Estimate, granted: Collection[str], depth: int
+    ) -> Iterator[tuple[Action, BoundaryResult]]:
+        """Every part with its result, however deep."""
+        for part in parts:
+            as_agent = replace(part, agent=whole.agent, run=whole.run)
+            yield part, self.decide(as_agent, estimate, granted=granted).result
+            if part.parts and depth >= PARTS_DEPTH_MAX:
+                yield part, self._denied("policy_error", f"parts within parts, over {PARTS_DEPTH_MAX} deep").result
+            elif part.parts:
+                yield from self._parts(whole, part.parts, estimate, granted, depth + 1)
 
     def decide(self, action: Action, estimate: Estimate, *, granted: Collection[str] = frozenset()) -> Decided:
         """`evaluate`, with what led to the result. Total."""
@@ -237,6 +257,31 @@ class CedarBoundary:
 
     def _denied(self, code: str, text: str) -> Decided:
         return Decided(result=_deny(self.policy_hash, [Reason(code=code, text=text)]))
+
+
+def _together(whole: BoundaryResult, parts: Sequence[tuple[Action, BoundaryResult]]) -> BoundaryResult:
+    """The most restrictive of an action and its parts: one denied part denies it, and every question is asked."""
+    results = (whole, *(result for _, result in parts))
+    slices = sorted({result.slice_hash for result in results})
+    combined = slices[0] if len(slices) == 1 else hashlib.sha256(SLICE_DOMAIN + json.dumps(slices).encode()).hexdigest()
+    denied = [(part, result) for part, result in parts if result.kind is VerdictKind.DENY]
+    if denied:
+        reasons = [
+            replace(reason, text=f"`{part.operation}`, which it brings about: {reason.text}")
+            for part, result in denied[:PARTS_TOLD_MAX]
+            for reason in result.reasons
+        ]
+        rules = [rule for _, result in denied for rule in result.rules]
+        return _deny(combined, list(dict.fromkeys(reasons)), list(dict.fromkeys(rules)))
+    asking = [result for result in results if result.kind is VerdictKind.REQUIRE_APPROVAL]
+    counted = asking or results
+    return BoundaryResult(
+        kind=VerdictKind.REQUIRE_APPROVAL if asking else VerdictKind.ALLOW,
+        reasons=tuple(dict.fromkeys(reason for result in counted for reason in result.reasons)),
+        rules=tuple(dict.fromkeys(rule for result in counted for rule in result.rules)),
+        slice_hash=combined,
+        obligations=tuple(dict.fromkeys(item for result in asking for item in result.obligations)),
+    )
 
 
 def _asking(cut: Slice, first: Answer) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from comptroller.core.request import Request
 from comptroller.decode.chains import TOKENS, Token, chain_of
 from comptroller.decode.jsontext import MalformedJson, parse_object
 from comptroller.decode.shape import Undecodable, only_header
+from comptroller.decode.wallet import wallet
 
 HEADERS = ("x-payment", "payment-signature")
 """Where version 1 and version 2 carry the payment."""
@@ -118,11 +119,7 @@ def _exact(
 
 def _signer(token: Token, authorization: Mapping[str, Value], signature: str) -> str:
     """Who signed this authorization for this token, lower case; empty where nobody did."""
-    try:
-        from eth_account import Account
-        from eth_account.messages import encode_typed_data
-    except ImportError as error:
-        raise Undecodable("x402 payments are read with `pip install 'comptroller[ethereum]'`") from error
+    library = wallet()
     domain = {
         "name": token.name,
         "version": token.version,
@@ -135,8 +132,7 @@ def _signer(token: Token, authorization: Mapping[str, Value], signature: str) ->
         "nonce": bytes.fromhex(str(authorization["nonce"])[2:]),
     }
     try:
-        signable = encode_typed_data(domain_data=domain, message_types=_TRANSFER, message_data=message)
-        return str(Account.recover_message(signable, signature=signature)).lower()
+        return library.signer(domain, _TRANSFER, message, signature)
     except Exception:  # noqa: BLE001  a signature that cannot be checked is nobody's
         return ""
 

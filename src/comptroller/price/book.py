@@ -29,7 +29,7 @@ class PriceBook:
     """List prices by provider, region and sku; `newer` rows win over the shipped ones.
 
     `today` is the day the book is read on (None: no price is old); `factors` is what an account pays of the list price;
-    `nodes` the price of one Kubernetes node by cluster host; `distrusted` the keys (`price_key`) of prices that a real
+    `nodes` the price of one Kubernetes node by cluster host; `coins` the most a chain's coin may be worth; `distrusted` the keys (`price_key`) of prices that a real
     cost once exceeded.
     """
 
@@ -38,6 +38,7 @@ class PriceBook:
     max_age_days: int = PRICE_AGE_DAYS_DEFAULT
     factors: Mapping[str, Decimal] = field(default_factory=dict)
     nodes: Mapping[str, int] = field(default_factory=dict)
+    coins: Mapping[str, int] = field(default_factory=dict)
     distrusted: frozenset[str] = frozenset()
 
     def rate(self, provider: str, region: str, sku: str) -> Rate | None:

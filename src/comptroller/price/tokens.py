@@ -16,8 +16,6 @@ PAR_PERCENT = (95, 105)
 DOLLAR_TOKENS: Mapping[str, int] = {"usdc": 6, "usdt": 6, "dai": 18}
 """Tokens that promise a dollar, and how many decimals they have."""
 COIN_DECIMALS = 18
-CURRENCY = "currency"
-"""`("currency", "", "eth")` is the key of a coin's rate in dollars."""
 
 
 def paid_dollars(payment: Payment, book: PriceBook) -> Bound:
@@ -44,5 +42,5 @@ def ethereum_cost(action: Action, book: PriceBook) -> Cost:
 def _coins(amount: int, coin: str, book: PriceBook) -> Bound:
     if amount == 0:
         return NOTHING
-    rate = book.rate(CURRENCY, "", coin) if coin else None
-    return UNKNOWN if rate is None else bound(0, whole_micros(Decimal(amount).scaleb(-COIN_DECIMALS) * rate.micros))
+    most = book.coins.get(coin)
+    return UNKNOWN if most is None else bound(0, whole_micros(Decimal(amount).scaleb(-COIN_DECIMALS) * most))

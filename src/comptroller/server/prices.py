@@ -47,6 +47,7 @@ def book_of(
         max_age_days=config.prices.max_age_days,
         factors=config.prices.factor_of(),
         nodes=config.prices.nodes(),
+        coins=config.prices.coins(),
         distrusted=distrusted,
     )
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from comptroller.core.action import Action, ActionClass, Call, Uncanonical, Value
 from comptroller.core.request import NativeResponse, Outgoing, Request
 from comptroller.core.verdict import Verdict
-from comptroller.decode.aws import capacity, chunked, classes, identify, index, resources, stack
+from comptroller.decode.aws import capacity, chunked, classes, identify, index, resources, stack, uploads
 from comptroller.decode.aws.encode import OWNER, checks_owner, encode
 from comptroller.decode.aws.identify import Decoded
 from comptroller.decode.aws.model_source import Operation, service_model
@@ -151,7 +151,12 @@ def action_of(
         parameters=parameters,
         sensitive=frozenset(op.sensitive & parameters.keys()),
         parts=parts,
-        call=Call(idempotency=tokens, attempt=attempt, payload_bytes=payload_bytes),
+        call=Call(
+            idempotency=tokens,
+            attempt=attempt,
+            payload_bytes=payload_bytes,
+            part_of=uploads.part_of(name, parameters),
+        ),
     )
 
 

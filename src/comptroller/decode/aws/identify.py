@@ -20,6 +20,8 @@ JSON_MEDIA = re.compile(r"application/x-amz-json-1\.[01]")
 CBOR_PATH = re.compile(r"/service/([A-Za-z0-9_.-]{1,128})/operation/([A-Za-z0-9_]{1,128})")
 QUERY_PROTOCOLS = frozenset({"query", "ec2"})
 REST_PROTOCOLS = frozenset({"rest-json", "rest-xml"})
+LISTS_OF_BUCKETS = ("ListBuckets", "ListDirectoryBuckets")
+"""`GET /`: at the ordinary hosts, and at those of directory buckets. Nothing but the host tells them apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +276,8 @@ def _rest(service: str, place: Place, wire: Wire) -> tuple[Operation, dict[str, 
     found = rest.match(service, wire.method, path, wire)
     if found is None:
         raise Elsewhere(f"no operation of {service} has this method and path")
+    if service == "s3" and found.name in LISTS_OF_BUCKETS:
+        found = replace(found, name=LISTS_OF_BUCKETS["s3express-control" in place.template])
     op = rest.named(service, found)
     xml = "rest-xml" in index.load().services[service].protocols
     coding = wire.headers.get("content-encoding")

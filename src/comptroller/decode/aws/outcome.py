@@ -9,7 +9,7 @@ from botocore.parsers import create_parser
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome, Unit
-from comptroller.decode.aws import index
+from comptroller.decode.aws import index, uploads
 from comptroller.decode.aws.made import made
 from comptroller.decode.aws.model_source import operation
 from comptroller.decode.llm.bedrock import asks_model, bedrock_usage
@@ -68,6 +68,7 @@ class AwsMeter:
             actual=actual,
             made=names,
             usage=usage,
+            opens=uploads.opened(self._action, bytes(self._body)) if ok and not self._cut else "",
         )
 
     def _made(self) -> tuple[str, ...]:

@@ -157,15 +157,16 @@ class EthereumCodec:
         )
 
     def refuse(self, action: Action, request: Request, verdict: Verdict, message: str) -> NativeResponse:
-        """A JSON-RPC error with status 200, for that is what clients read; one per call of a batch."""
-        error = {"code": UNAUTHORIZED, "message": message, "data": {"code": refusal_code(verdict)}}
+        """403 with a JSON-RPC error, one per call of a batch."""
+        said = message.encode("utf-8", "replace").decode("utf-8")
+        error = {"code": UNAUTHORIZED, "message": said, "data": {"code": refusal_code(verdict)}}
         try:
             ids = _ids(request)
         except Unencodable:
             ids = [None]
         documents = [{"jsonrpc": "2.0", "id": number, "error": error} for number in ids]
         payload = dump_json(documents if request.body.lstrip()[:1] == b"[" else documents[0])
-        return NativeResponse(status=200, headers=native_headers(JSON_TYPE, payload, message), body=payload)
+        return NativeResponse(status=403, headers=native_headers(JSON_TYPE, payload, message), body=payload)
 
     def meter(self, action: Action) -> RpcMeter:
         """Reads whether the node took it."""

@@ -10,6 +10,7 @@ from typing import Any
 from comptroller.core.action import ActionClass, Payment, Value
 from comptroller.decode.chains import COINS, TOKENS
 from comptroller.decode.shape import Undecodable
+from comptroller.decode.wallet import wallet
 
 RAW_BYTES_MAX = 512 << 10
 """Blob transactions carry up to nine blobs of 128 KiB beside them; they are refused above this."""
@@ -74,7 +75,7 @@ def read_transaction(text: Value) -> Moved:
         coin=COINS.get(chain or 0, ""),
         chain=chain,
         to=recipient,
-        hash="0x" + _keccak(raw).hex(),
+        hash="0x" + wallet().keccak(raw).hex(),
         does=does,
         shown={
             "chain_id": chain,
@@ -91,14 +92,10 @@ def read_transaction(text: Value) -> Moved:
 
 def _fields(raw: bytes) -> Mapping[str, Any]:
     """The fields of a transaction. Raises `Undecodable`."""
-    try:
-        import rlp
-        from eth_account.typed_transactions import TypedTransaction
-    except ImportError as error:
-        raise Undecodable("signed transactions are read with `pip install 'comptroller[ethereum]'`") from error
+    library = wallet()
     try:
         if raw[0] >= 0xC0:
-            parts = rlp.decode(raw, strict=True)
+            parts = library.rlp(raw)
             if len(parts) != LEGACY_FIELDS or not all(isinstance(part, bytes) for part in parts):
                 raise ValueError("not nine fields")
             names = ("nonce", "gasPrice", "gas", "to", "value", "data", "v", "r", "s")
@@ -107,7 +104,7 @@ def _fields(raw: bytes) -> Mapping[str, Any]:
                 fields[name] = int.from_bytes(fields[name], "big")
             fields["chainId"] = (fields["v"] - 35) // 2 if fields["v"] >= 35 else None
         else:
-            fields = dict(TypedTransaction.from_bytes(_hexbytes(raw)).as_dict())
+            fields = library.transaction(raw)
         if len(bytes(fields.get("to") or b"")) not in (0, 20):
             raise ValueError("an address of another length")
         return fields
@@ -147,15 +144,3 @@ def _meaning(
     if selector in (APPROVE, INCREASE_ALLOWANCE, APPROVE_ALL):
         return pays | {ActionClass.ENTITLE}, payment, known[0], arguments
     return pays, payment, known[0], arguments
-
-
-def _keccak(raw: bytes) -> bytes:
-    from eth_utils.crypto import keccak
-
-    return bytes(keccak(raw))
-
-
-def _hexbytes(raw: bytes) -> Any:
-    from hexbytes import HexBytes
-
-    return HexBytes(raw)

@@ -21,6 +21,8 @@ WALKED_MAX = 20_000
 MOVES = frozenset({"copy", "move"})
 """Operations of a JSON patch whose value lies on the server, where nobody here can see it."""
 
+_LIST_MEMBERS = frozenset({"apiVersion", "kind", "metadata"})
+
 Mode = Literal["none", "whole", "apply", "partial"]
 
 
@@ -67,10 +69,14 @@ def read_manifest(method: str, content_type: str, body: bytes) -> Manifest:
 
 
 def _listed(document: Mapping[str, Value]) -> Iterator[Mapping[str, Value]]:
-    """The object, or the objects of a `List`."""
+    """The object, or the objects of a `List`. Whatever else stands beside `items` is an object too: a server that
+    knows from the path what it is asked for reads that, and ignores the `items`."""
     items = document.get("items")
     if isinstance(items, list) and str(document.get("kind", "List")).endswith("List"):
         yield from (item for item in items if isinstance(item, Mapping))
+        rest = {name: member for name, member in document.items() if name != "items"}
+        if "kind" not in rest or not rest.keys() <= _LIST_MEMBERS:
+            yield rest
         return
     yield document
 

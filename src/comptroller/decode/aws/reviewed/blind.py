@@ -213,9 +213,14 @@ BLIND: tuple[Rule, ...] = (
         "UpdateRepositoryEncryptionKey",
         "nobody has to agree to a change of code any more",
     ),
-    Rule("blind", "codeguruprofiler", "RemoveNotificationChannel", "notices end"),
+    Rule("blind", "codeguruprofiler", "RemoveNotificationChannel", "people are no longer told what happens"),
     Rule("blind", "codepipeline", "OverrideStageCondition", "goes on although a check said no"),
-    Rule("blind", "codestar-notifications", "Unsubscribe DeleteTarget DeleteNotificationRule", "notices end"),
+    Rule(
+        "blind",
+        "codestar-notifications",
+        "Unsubscribe DeleteTarget DeleteNotificationRule",
+        "people are no longer told what happens",
+    ),
     Rule("blind", "cognito-idp", "SetLogDeliveryConfiguration SetUserPoolMfaConfig", "logs or second factors can end"),
     Rule(
         "blind",
@@ -289,12 +294,12 @@ BLIND: tuple[Rule, ...] = (
     Rule("blind", "directconnect", "DisassociateMacSecKey UpdateConnection", "a line may go unencrypted"),
     Rule("blind", "discovery", "StopContinuousExport StopDataCollectionByAgentIds", "data is no longer collected"),
     Rule("blind", "dlm", "UpdateLifecyclePolicy", "takes and deletes snapshots by itself, or stops to"),
-    Rule("blind", "dlm", "DeleteLifecyclePolicy", "backups end"),
+    Rule("blind", "dlm", "DeleteLifecyclePolicy", "backups are no longer taken"),
     Rule(
         "blind",
         "dms",
         "UpdateSubscriptionsToEventBridge ModifyEventSubscription DeleteEventSubscription",
-        "notices end",
+        "people are no longer told what happens",
     ),
     Rule(
         "blind",
@@ -391,7 +396,7 @@ BLIND: tuple[Rule, ...] = (
     Rule(
         "blind",
         "eventbridgev2",
-        "UpdateEventBus UpdateEventSource DeleteSubscriber DeleteEventSource",
+        "UpdateEventBus DeleteSubscriber DeleteEventSource",
         "an alarm's path is cut",
     ),
     Rule(
@@ -429,7 +434,7 @@ BLIND: tuple[Rule, ...] = (
         "blind",
         "globalaccelerator",
         "UpdateAcceleratorAttributes UpdateCustomRoutingAcceleratorAttributes",
-        "flow logs end",
+        "the record of connections can end",
     ),
     Rule(
         "blind",
@@ -530,7 +535,12 @@ BLIND: tuple[Rule, ...] = (
     Rule("blind", "kafka", "UpdateSecurity", "how clients prove who they are, and encryption"),
     Rule("blind", "kafka", "UpdateMonitoring", "metrics and logs can end"),
     Rule("blind", "kinesis", "DisableEnhancedMonitoring StopStreamEncryption", "metrics or encryption end"),
-    Rule("blind", "kinesisanalytics kinesisanalyticsv2", "DeleteApplicationCloudWatchLoggingOption", "logs end"),
+    Rule(
+        "blind",
+        "kinesisanalytics kinesisanalyticsv2",
+        "DeleteApplicationCloudWatchLoggingOption",
+        "the record of what happens can end",
+    ),
     Rule("blind", "kms", "DisableKeyRotation", "the key is no longer renewed"),
     Rule(
         "blind",
@@ -603,19 +613,24 @@ BLIND: tuple[Rule, ...] = (
         "RegisterMemberToAddressList DeregisterMemberFromAddressList StartAddressListImportJob",
         "which mail a filter lets in",
     ),
-    Rule("blind", "managedblockchain", "UpdateMember UpdateNode", "logs end"),
+    Rule("blind", "managedblockchain", "UpdateMember UpdateNode", "the record of what happens can end"),
     Rule(
         "blind",
         "medialive",
         "StartDeleteMonitorDeployment UpdateCloudWatchAlarmTemplate DeleteCloudWatchAlarmTemplate "
         "DeleteCloudWatchAlarmTemplateGroup UpdateEventBridgeRuleTemplate DeleteEventBridgeRuleTemplate "
         "DeleteEventBridgeRuleTemplateGroup",
-        "alarms end",
+        "alarms no longer ring",
     ),
-    Rule("blind", "mediapackage mediapackage-vod", "ConfigureLogs", "logs can end"),
+    Rule("blind", "mediapackage mediapackage-vod", "ConfigureLogs", "the record of what happens can end"),
     Rule("blind", "mediastore", "StopAccessLogging DeleteMetricPolicy PutMetricPolicy", "logs or metrics end"),
-    Rule("blind", "mediatailor", "ConfigureLogsForChannel ConfigureLogsForPlaybackConfiguration", "logs can end"),
-    Rule("blind", "mq", "UpdateBroker", "logs can end"),
+    Rule(
+        "blind",
+        "mediatailor",
+        "ConfigureLogsForChannel ConfigureLogsForPlaybackConfiguration",
+        "the record of what happens can end",
+    ),
+    Rule("blind", "mq", "UpdateBroker", "the record of what happens can end"),
     Rule(
         "blind",
         "network-firewall",
@@ -643,9 +658,9 @@ BLIND: tuple[Rule, ...] = (
         "DisassociateManagedNotificationAdditionalChannel DisassociateOrganizationalUnit DeregisterNotificationHub "
         "DisableNotificationsAccessForOrganization UpdateEventRule UpdateNotificationConfiguration "
         "UpdateManagedNotificationChannelAssociation DeleteEventRule DeleteNotificationConfiguration",
-        "notices end",
+        "people are no longer told what happens",
     ),
-    Rule("blind", "notificationscontacts", "DeleteEmailContact", "notices end"),
+    Rule("blind", "notificationscontacts", "DeleteEmailContact", "people are no longer told what happens"),
     Rule("blind", "oam", "DeleteLink DeleteSink", "records no longer arrive"),
     Rule(
         "blind",
@@ -955,7 +970,12 @@ BLIND: tuple[Rule, ...] = (
         "AssociateFraudster DisassociateFraudster OptOutSpeaker DeleteFraudster DeleteWatchlist",
         "a guard against fraud is weakened",
     ),
-    Rule("blind", "vpc-lattice", "UpdateAccessLogSubscription DeleteAccessLogSubscription", "logs end"),
+    Rule(
+        "blind",
+        "vpc-lattice",
+        "UpdateAccessLogSubscription DeleteAccessLogSubscription",
+        "the record of what happens can end",
+    ),
     Rule(
         "blind",
         "waf waf-regional wafv2",
@@ -993,5 +1013,107 @@ BLIND: tuple[Rule, ...] = (
         "CreateSamplingRule UpdateSamplingRule DeleteSamplingRule UpdateIndexingRule UpdateTraceSegmentDestination "
         "PutEncryptionConfig",
         "fewer calls are traced",
+    ),
+    Rule(
+        "blind",
+        "cloudformation",
+        "SetTypeConfiguration DeregisterType SetTypeDefaultVersion",
+        "a hook that checks every stack can be switched off",
+    ),
+    Rule(
+        "blind",
+        "amp codestar-notifications ds dynamodb glacier",
+        "UpdateScraper UpdateNotificationRule UpdateRadius SetVaultNotifications",
+        "what deleting it ends, setting it anew can end",
+    ),
+    Rule(
+        "blind",
+        "backup",
+        "UpdateRestoreTestingPlan UpdateRestoreTestingSelection PutBackupVaultLockConfiguration",
+        "checks and locks of backups thin out",
+    ),
+    Rule(
+        "blind",
+        "connectcampaignsv2",
+        "DeleteCampaignEntryLimits",
+        "a limit of how often people are called",
+    ),
+    Rule(
+        "blind",
+        "controltower",
+        "UpdateLandingZone",
+        "guardrails and central logs of all accounts can change",
+    ),
+    Rule(
+        "blind",
+        "dynamodb",
+        "UpdateKinesisStreamingDestination",
+        "the stream of changes thins out",
+    ),
+    Rule(
+        "blind",
+        "ec2",
+        "ModifyTrafficMirrorSession ModifyVpcEncryptionControl ModifyAccountVpcEncryptionControl",
+        "mirrored traffic, or the demand for encryption, ends",
+    ),
+    Rule(
+        "blind",
+        "events",
+        "PutRule",
+        "put over an old rule, or disabled, an alarm's path is cut",
+    ),
+    Rule(
+        "blind",
+        "frauddetector",
+        "PutDetector PutOutcome",
+        "a guard against fraud is weakened",
+    ),
+    Rule(
+        "blind",
+        "inspector2",
+        "UpdateConnector",
+        "less is scanned",
+    ),
+    Rule(
+        "blind",
+        "iot",
+        "UpdateCustomMetric UpdateFleetMetric",
+        "less is watched",
+    ),
+    Rule(
+        "blind",
+        "logs",
+        "PutSubscriptionFilter PutDestination PutDeliveryDestination PutDeliverySource PutSyslogConfiguration",
+        "put over an old one, logs no longer go where they went",
+    ),
+    Rule(
+        "blind",
+        "mailmanager",
+        "UpdateRuleSet UpdateTrafficPolicy",
+        "mail is no longer filtered",
+    ),
+    Rule(
+        "blind",
+        "network-security-manager",
+        "DeleteAdminAccount",
+        "nobody runs the filters of all accounts",
+    ),
+    Rule(
+        "blind",
+        "oam pinpoint securitylake",
+        "UpdateLink PutEventStream UpdateSubscriber UpdateSubscriberNotification",
+        "records go elsewhere",
+    ),
+    Rule(
+        "blind",
+        "rolesanywhere",
+        "UpdateCrl",
+        "revoked certificates can be good again",
+    ),
+    Rule(
+        "blind",
+        "ssm",
+        "UpdateMaintenanceWindow",
+        "machines are no longer patched",
     ),
 )

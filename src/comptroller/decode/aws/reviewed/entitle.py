@@ -1,7 +1,7 @@
 """What changes who may do what: policies, roles, users, keys, shares, network openings, who administers whom.
 
-Closing is here as well as opening: who takes a right away from others acts on rights. What IAM itself calls
-permissions management is entitled in any case and is not repeated.
+Taking a right away is here as well as giving it. Opening a network is here; cutting one is `write`: it opens nothing.
+What IAM itself calls permissions management has the class in any case and is not repeated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ENTITLE: tuple[Rule, ...] = (
         "*",
         "PutResourcePolicy DeleteResourcePolicy CreateResourcePolicy UpdateResourcePolicy AddPermission "
         "RemovePermission Put*AccessPolicy Enable*AdminAccount Register*DelegatedAdmin*",
-        "who may use it",
+        "decides who may use it",
     ),
     Rule(
         "entitle",
@@ -48,7 +48,7 @@ ENTITLE: tuple[Rule, ...] = (
         "CreatePermission DeletePermission PutPolicy DeletePolicy IssueCertificate",
         "a certificate is an identity, a permission lets others issue them",
     ),
-    Rule("entitle", "aiops", "PutInvestigationGroupPolicy DeleteInvestigationGroupPolicy", "who may use it"),
+    Rule("entitle", "aiops", "PutInvestigationGroupPolicy DeleteInvestigationGroupPolicy", "decides who may use it"),
     Rule("entitle", "amplify", "CreateWebhook UpdateWebhook", "whoever knows the address can start builds"),
     Rule("entitle", "amplifybackend", "CreateBackendAuth", "makes a directory of users"),
     Rule("entitle", "amplifybackend", "ImportBackendAuth UpdateBackendAuth DeleteBackendAuth", "who may sign in"),
@@ -116,7 +116,7 @@ ENTITLE: tuple[Rule, ...] = (
         "PutUseCaseForModelAccess PutResourcePolicy DeleteResourcePolicy DeleteFoundationModelAgreement",
         "who may use which model",
     ),
-    Rule("entitle", "bedrock-agent bedrock", "PutResourcePolicy DeleteResourcePolicy", "who may use it"),
+    Rule("entitle", "bedrock-agent bedrock", "PutResourcePolicy DeleteResourcePolicy", "decides who may use it"),
     Rule(
         "entitle",
         "bedrock-agentcore-control",
@@ -213,7 +213,7 @@ ENTITLE: tuple[Rule, ...] = (
         "entitle",
         "cleanroomsml",
         "PutConfiguredAudienceModelPolicy DeleteConfiguredAudienceModelPolicy "
-        "CreateConfiguredModelAlgorithmAssociation CreateConfiguredAudienceModel UpdateConfiguredAudienceModel "
+        "CreateConfiguredModelAlgorithmAssociation UpdateConfiguredAudienceModel "
         "PutMLConfiguration",
         "what others may take out of a model",
     ),
@@ -448,7 +448,7 @@ ENTITLE: tuple[Rule, ...] = (
         "AllocateTransitVirtualInterface ConfirmPrivateVirtualInterface ConfirmPublicVirtualInterface "
         "ConfirmTransitVirtualInterface CreatePrivateVirtualInterface CreatePublicVirtualInterface "
         "CreateTransitVirtualInterface CreateBGPPeer",
-        "joins networks",
+        "joins networks that were apart",
     ),
     Rule("entitle", "directconnect", "AssociateMacSecKey", "the key a line is encrypted with"),
     Rule("entitle", "dms", "ImportCertificate", "whom a connection trusts"),
@@ -569,7 +569,7 @@ ENTITLE: tuple[Rule, ...] = (
         "CreatePullThroughCacheRule UpdatePullThroughCacheRule PutAccountSetting",
         "who may pull and push, and where copies go",
     ),
-    Rule("entitle", "ecr-public", "SetRepositoryPolicy DeleteRepositoryPolicy", "who may push"),
+    Rule("entitle", "ecr-public", "SetRepositoryPolicy DeleteRepositoryPolicy", "decides who may push images"),
     Rule("entitle", "ecs", "PutAccountSetting PutAccountSettingDefault", "can lift the check of who may tag and use"),
     Rule(
         "entitle",
@@ -623,9 +623,9 @@ ENTITLE: tuple[Rule, ...] = (
         "entitle",
         "emr",
         "CreateStudioSessionMapping UpdateStudioSessionMapping DeleteStudioSessionMapping SetVisibleToAllUsers",
-        "who may use it",
+        "decides who may use it",
     ),
-    Rule("entitle", "entityresolution", "AddPolicyStatement DeletePolicyStatement PutPolicy", "who may use it"),
+    Rule("entitle", "entityresolution", "AddPolicyStatement DeletePolicyStatement PutPolicy", "decides who may use it"),
     Rule(
         "entitle",
         "es opensearch",
@@ -810,7 +810,7 @@ ENTITLE: tuple[Rule, ...] = (
         "BatchStartViewerSessionRevocation DeleteStreamKey",
         "who may watch and send",
     ),
-    Rule("entitle", "ivs-realtime", "ImportPublicKey DeletePublicKey RevokeConnectionToken", "who may join"),
+    Rule("entitle", "ivs-realtime", "ImportPublicKey DeletePublicKey RevokeConnectionToken", "decides who may join"),
     Rule(
         "entitle",
         "kafka",
@@ -958,8 +958,8 @@ ENTITLE: tuple[Rule, ...] = (
         "AcceptInputDeviceTransfer TransferInputDevice ClaimDevice CreateInputSecurityGroup UpdateInputSecurityGroup",
         "whose device it is, and who may send",
     ),
-    Rule("entitle", "mediapackage", "CreateOriginEndpoint UpdateOriginEndpoint", "who may watch"),
-    Rule("entitle", "mediapackage-vod", "CreatePackagingGroup UpdatePackagingGroup", "who may watch"),
+    Rule("entitle", "mediapackage", "CreateOriginEndpoint UpdateOriginEndpoint", "decides who may watch"),
+    Rule("entitle", "mediapackage-vod", "CreatePackagingGroup UpdatePackagingGroup", "decides who may watch"),
     Rule(
         "entitle",
         "mediapackagev2",
@@ -967,7 +967,7 @@ ENTITLE: tuple[Rule, ...] = (
         "who may send and watch",
     ),
     Rule("entitle", "mediastore", "PutContainerPolicy DeleteContainerPolicy PutCorsPolicy", "who may read and write"),
-    Rule("entitle", "mediatailor", "PutChannelPolicy DeleteChannelPolicy", "who may watch"),
+    Rule("entitle", "mediatailor", "PutChannelPolicy DeleteChannelPolicy", "decides who may watch"),
     Rule(
         "entitle",
         "migration-hub-refactor-spaces",
@@ -1061,7 +1061,12 @@ ENTITLE: tuple[Rule, ...] = (
         "a guardrail over accounts is weakened",
     ),
     Rule("entitle", "organizations", "CloseAccount", "an account, and everything in it, is closed"),
-    Rule("entitle", "osis", "PutResourcePolicy DeleteResourcePolicy RevokePipelineEndpointConnections", "who may send"),
+    Rule(
+        "entitle",
+        "osis",
+        "PutResourcePolicy DeleteResourcePolicy RevokePipelineEndpointConnections",
+        "decides who may send",
+    ),
     Rule("entitle", "outposts", "StartConnection", "connects the hardware"),
     Rule("entitle", "partnercentral-account", "CreateConnectionInvitation", "asks another company in"),
     Rule(
@@ -1114,7 +1119,7 @@ ENTITLE: tuple[Rule, ...] = (
         "UpdateVoiceChannel",
         "credentials messages are sent with",
     ),
-    Rule("entitle", "pinpoint-sms-voice-v2", "PutResourcePolicy DeleteResourcePolicy", "who may send"),
+    Rule("entitle", "pinpoint-sms-voice-v2", "PutResourcePolicy DeleteResourcePolicy", "decides who may send"),
     Rule(
         "entitle",
         "proton",
@@ -1278,7 +1283,7 @@ ENTITLE: tuple[Rule, ...] = (
         "PutModelPackageGroupPolicy DeleteModelPackageGroupPolicy PutEndpointPolicy DeleteEndpointPolicy "
         "CreateUserProfile UpdateUserProfile CreateWorkforce UpdateWorkforce CreateWorkteam UpdateWorkteam "
         "EnableSagemakerServicecatalogPortfolio UpdateDomain AttachClusterNodeNetworkInterface",
-        "who may use it",
+        "decides who may use it",
     ),
     Rule(
         "entitle",
@@ -1390,9 +1395,9 @@ ENTITLE: tuple[Rule, ...] = (
         "signin sso-oidc",
         "CreateBearerToken CreateOAuth2Token CreateOAuth2TokenWithIAM CreateOAuth2TokenWithTokenExchange CreateToken "
         "CreateTokenWithIAM",
-        "returns tokens",
+        "returns tokens that others accept",
     ),
-    Rule("entitle", "signin sso-oidc", "CreateOAuth2Token", "returns tokens"),
+    Rule("entitle", "signin sso-oidc", "CreateOAuth2Token", "returns tokens that others accept"),
     Rule(
         "entitle",
         "sns",
@@ -1429,7 +1434,7 @@ ENTITLE: tuple[Rule, ...] = (
         "CreateConfigurationManager UpdateConfigurationDefinition",
         "sets up roles and tasks in many accounts",
     ),
-    Rule("entitle", "ssm-quicksetup", "UpdateServiceSettings", "by which role"),
+    Rule("entitle", "ssm-quicksetup", "UpdateServiceSettings", "decides by which role it acts"),
     Rule("entitle", "ssm-sap", "PutResourcePermission DeleteResourcePermission", "who may act on the application"),
     Rule("entitle", "sso", "GetRoleCredentials", "returns credentials"),
     Rule(
@@ -1554,4 +1559,83 @@ ENTITLE: tuple[Rule, ...] = (
         "who may come in from where",
     ),
     Rule("entitle", "xray", "PutResourcePolicy DeleteResourcePolicy", "who may read and send traces"),
+    Rule(
+        "entitle",
+        "amplify appflow codecatalyst config events",
+        "DeleteWebhook DeleteConnectorProfile DeleteAccessToken DeleteAggregationAuthorization DeleteConnection",
+        "takes a right or a credential away",
+    ),
+    Rule(
+        "entitle",
+        "ecs efs fis globalaccelerator",
+        "DeleteAccountSetting DeleteAccessPoint DeleteTargetAccountConfiguration DeleteCrossAccountAttachment",
+        "who may reach it, and by which role",
+    ),
+    Rule(
+        "entitle",
+        "ec2",
+        "DeleteVerifiedAccessTrustProvider DeleteVerifiedAccessGroup DeleteKeyPair",
+        "who may reach a machine, and as whom",
+    ),
+    Rule(
+        "entitle",
+        "iot",
+        "DeleteProvisioningTemplate DeleteProvisioningTemplateVersion DeleteDomainConfiguration",
+        "which devices may connect",
+    ),
+    Rule(
+        "entitle",
+        "license-manager network-security-manager",
+        "DeleteToken DeleteAdminAccount",
+        "takes a right away",
+    ),
+    Rule(
+        "entitle",
+        "pca-connector-ad pca-connector-scep",
+        "DeleteTemplate DeleteChallenge DeleteDirectoryRegistration DeleteServicePrincipalName",
+        "whose devices get certificates",
+    ),
+    Rule(
+        "entitle",
+        "pinpoint",
+        "Delete*Channel",
+        "credentials messages are sent with",
+    ),
+    Rule(
+        "entitle",
+        "redshift",
+        "DeleteAuthenticationProfile DeletePartner DeleteRedshiftIdcApplication DeleteQev2IdcApplication "
+        "DeleteHsmConfiguration",
+        "who may reach the data",
+    ),
+    Rule(
+        "entitle",
+        "s3control s3files s3outposts",
+        "DeleteAccessPoint DeleteAccessPointForObjectLambda DeleteMultiRegionAccessPoint DeleteEndpoint",
+        "a way to stored data",
+    ),
+    Rule(
+        "entitle",
+        "sagemaker",
+        "DeleteUserProfile DeleteWorkforce DeleteWorkteam",
+        "decides who may use it",
+    ),
+    Rule(
+        "entitle",
+        "ssm",
+        "DeleteActivation DeleteCloudConnector DeregisterDefaultHostManagementConfiguration",
+        "which machines take part, and by which role",
+    ),
+    Rule(
+        "entitle",
+        "wafv2 wellarchitected",
+        "DeleteAPIKey DeleteAgentProfilePolicy DeleteAgentRecommendationPolicy",
+        "takes a right away",
+    ),
+    Rule(
+        "entitle",
+        "medialive workspaces",
+        "DeleteInputSecurityGroup DeleteIpGroup DeregisterWorkspaceDirectory DisassociateConnectionAlias",
+        "who may come in from where",
+    ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from comptroller.decode.aws.reviewed.rule import Rule
 
 EXEMPT: tuple[Rule, ...] = (
+    Rule("read", "kms", "GenerateRandom Verify VerifyMac", "answers, and changes nothing"),
     Rule(
         "read",
         "appfabric bcm-pricing-calculator route53globalresolver",
@@ -116,8 +117,7 @@ EXEMPT: tuple[Rule, ...] = (
     Rule(
         "write",
         "kms",
-        "GenerateDataKeyWithoutPlaintext GenerateDataKeyPairWithoutPlaintext GenerateRandom GenerateMac Encrypt "
-        "Encapsulate ReEncrypt",
+        "GenerateDataKeyWithoutPlaintext GenerateDataKeyPairWithoutPlaintext GenerateMac Encrypt Encapsulate ReEncrypt",
         "uses a key without showing anything kept",
     ),
     Rule("write", "kms", "Sign", "signs a text; the key stays where it is"),

@@ -42,7 +42,7 @@ PAY: tuple[Rule, ...] = (
         "CreateReservedInstancesListing ModifyReservedInstances AcceptReservedInstancesExchangeQuote "
         "CancelReservedInstancesListing PurchaseCapacityBlock PurchaseCapacityBlockExtension PurchaseHostReservation "
         "PurchaseReservedInstancesOffering PurchaseScheduledInstances CancelCapacityReservation "
-        "CreateCapacityReservationDateChangeQuote CreateCapacityReservationCancellationQuote",
+        "CreateCapacityReservationCancellationQuote",
         "buys, sells, exchanges or ends something with a term",
     ),
     Rule("pay", "ec2", "MoveCapacityReservationInstances", "moves paid capacity"),
@@ -68,7 +68,7 @@ PAY: tuple[Rule, ...] = (
     ),
     Rule("pay", "freetier", "UpgradeAccountPlan", "from now on the account pays"),
     Rule("pay", "glacier", "PurchaseProvisionedCapacity", "retrieval capacity bought by the month"),
-    Rule("pay", "grafana", "AssociateLicense", "buys a licence"),
+    Rule("pay", "grafana", "AssociateLicense", "buys a licence that is paid by user and month"),
     Rule("pay", "importexport", "CreateJob", "orders a transport of disks"),
     Rule("pay", "importexport", "UpdateJob", "changes what was ordered"),
     Rule(

@@ -18,7 +18,7 @@ PROVISION: tuple[Rule, ...] = (
     Rule(
         "provision",
         "acm",
-        "RequestCertificate",
+        "RequestCertificate UpdateCertificateOptions",
         "private and exportable certificates are charged for when they are issued",
     ),
     Rule(
@@ -304,9 +304,9 @@ PROVISION: tuple[Rule, ...] = (
         "provision",
         "connecthealth",
         "StartMedicalCodingJob StartPatientInsightsJob StartMedicalScribeListeningSession",
-        "paid by use",
+        "each job and session is paid for",
     ),
-    Rule("provision", "continuum", "CreateCodeScan", "paid by scan"),
+    Rule("provision", "continuum", "CreateCodeScan", "each scan is paid for"),
     Rule(
         "provision",
         "controltower",
@@ -458,7 +458,7 @@ PROVISION: tuple[Rule, ...] = (
         "provision",
         "ec2",
         "ModifyInstanceAttribute ModifyVolume CreateVolume CopyVolumes CreateSnapshot CreateSnapshots CopySnapshot "
-        "CreateImage CopyImage CopyFpgaImage CreateFpgaImage ImportImage ImportSnapshot ImportInstance ImportVolume "
+        "CreateImage CopyImage ImportImage ImportSnapshot ImportInstance ImportVolume "
         "EnableFastSnapshotRestores CreateReplaceRootVolumeTask CreateRestoreImageTask CreateStoreImageTask "
         "CreateInstanceExportTask ExportImage BundleInstance RestoreSnapshotTier RestoreImageFromRecycleBin "
         "RestoreSnapshotFromRecycleBin RestoreVolumeFromRecycleBin",
@@ -620,7 +620,7 @@ PROVISION: tuple[Rule, ...] = (
         "provision",
         "gamelift",
         "UpdateFleetCapacity PutScalingPolicy StartFleetActions ResumeGameServerGroup",
-        "more machines",
+        "more machines that cost by the hour",
     ),
     Rule(
         "provision",
@@ -986,7 +986,7 @@ PROVISION: tuple[Rule, ...] = (
         "stores by the gigabyte, jobs by the hour",
     ),
     Rule("provision", "omics", "StartRun StartRunBatch", "runs a workflow on paid machines"),
-    Rule("provision", "opensearch", "UpdateScheduledAction StartMigration", "more machines"),
+    Rule("provision", "opensearch", "UpdateScheduledAction StartMigration", "more machines that cost by the hour"),
     Rule("provision", "opensearchmemory", "CreateSpace", "kept while it lives, paid for"),
     Rule(
         "provision",
@@ -1236,7 +1236,7 @@ PROVISION: tuple[Rule, ...] = (
         "CreateConfigurationManager UpdateConfigurationDefinition",
         "sets up roles and tasks in many accounts",
     ),
-    Rule("provision", "ssm-sap", "StartApplication RegisterApplication", "machines start"),
+    Rule("provision", "ssm-sap", "StartApplication RegisterApplication", "starts machines that cost by the hour"),
     Rule(
         "provision",
         "storagegateway",

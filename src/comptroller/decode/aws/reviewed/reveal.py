@@ -1,7 +1,7 @@
 """What returns a secret, a key, a password, decrypted text, or an address or token that signs its holder in.
 
-Stored data (objects, rows, mail, logs) is not here: reading it is `read`. Configuration is here where secrets commonly
-stand in it in the clear: user data, environment variables.
+Stored data (objects, rows, mail, logs) is not here: reading it is `read`, and so is configuration in which somebody may
+have left a secret against all advice. What the service documents as a secret is here, and the user data of machines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REVEAL: tuple[Rule, ...] = (
     Rule("reveal", "amplifybackend", "GetBackendAuth GetToken", "returns client secrets and tokens"),
     Rule("reveal", "amplifyuibuilder", "ExchangeCodeForToken RefreshToken", "returns access tokens"),
     Rule("reveal", "apigateway", "CreateApiKey", "makes a key and returns it"),
-    Rule("reveal", "apigateway", "GetApiKey GetApiKeys", "returns keys"),
+    Rule("reveal", "apigateway", "GetApiKey GetApiKeys", "returns keys in the clear"),
     Rule(
         "reveal",
         "appstream",
@@ -85,7 +85,7 @@ REVEAL: tuple[Rule, ...] = (
         "GetIdentityProviderByIdentifier",
         "returns tokens or a client's secret",
     ),
-    Rule("reveal", "cognito-idp", "GetClientToken GetDerivedToken", "returns tokens"),
+    Rule("reveal", "cognito-idp", "GetClientToken GetDerivedToken", "returns tokens that others accept"),
     Rule(
         "reveal",
         "connect",
@@ -117,25 +117,18 @@ REVEAL: tuple[Rule, ...] = (
     Rule(
         "reveal",
         "ec2",
-        "DescribeInstanceAttribute DescribeLaunchTemplateVersions GetLaunchTemplateData "
-        "GetConsoleOutput GetConsoleScreenshot",
-        "user data and consoles are where start-up scripts leave passwords",
+        "DescribeInstanceAttribute",
+        "hands out user data, where start-up scripts keep passwords",
     ),
     Rule(
         "reveal",
         "ec2",
-        "DescribeVpnConnections GetVpnConnectionDeviceSampleConfiguration ExportClientVpnClientConfiguration "
+        "DescribeVpnConnections GetVpnConnectionDeviceSampleConfiguration "
         "ExportVerifiedAccessInstanceClientConfiguration",
         "comes with the keys of a tunnel",
     ),
     Rule("reveal", "ecr ecr-public", "GetAuthorizationToken", "returns a token"),
     Rule("reveal", "eks", "DescribeEksAnywhereSubscription ListEksAnywhereSubscriptions", "comes with licence tokens"),
-    Rule(
-        "reveal",
-        "elasticbeanstalk",
-        "DescribeConfigurationSettings",
-        "environment variables are where passwords are kept",
-    ),
     Rule(
         "reveal",
         "emr",
@@ -215,12 +208,6 @@ REVEAL: tuple[Rule, ...] = (
         "returns credentials",
     ),
     Rule("reveal", "lakeformation", "GetTemporaryGlueFunctionCredentials", "returns credentials"),
-    Rule(
-        "reveal",
-        "lambda",
-        "GetFunction GetFunctionConfiguration",
-        "environment variables are where passwords are kept",
-    ),
     Rule("reveal", "lambda-microvms", "CreateMicrovmAuthToken", "returns a token"),
     Rule("reveal", "lambda-microvms", "CreateMicrovmShellAuthToken", "a token that opens a shell"),
     Rule("reveal", "license-manager", "CreateToken GetAccessToken", "returns a token"),
@@ -233,7 +220,7 @@ REVEAL: tuple[Rule, ...] = (
         "returns keys, passwords or a way in",
     ),
     Rule("reveal", "lightsail", "GetBucketAccessKeys", "lists the keys of a bucket"),
-    Rule("reveal", "location", "CreateKey DescribeKey", "returns keys"),
+    Rule("reveal", "location", "CreateKey DescribeKey", "returns keys in the clear"),
     Rule("reveal", "macie2", "GetSensitiveDataOccurrences", "shows the secret data that was found"),
     Rule("reveal", "managedblockchain", "GetAccessor", "returns the token a node is billed by"),
     Rule("reveal", "medialive", "CreateNodeRegistrationScript", "returns a script with an activation secret"),
@@ -251,7 +238,7 @@ REVEAL: tuple[Rule, ...] = (
         "returns a way into the console workflows are run from",
     ),
     Rule("reveal", "odb", "CreateAutonomousDatabaseWallet", "returns the credentials of a database"),
-    Rule("reveal", "payment-cryptography", "ExportKey GetParametersForExport", "takes a key out"),
+    Rule("reveal", "payment-cryptography", "ExportKey", "takes a key out"),
     Rule(
         "reveal",
         "payment-cryptography-data",
@@ -299,10 +286,10 @@ REVEAL: tuple[Rule, ...] = (
         "signin sso-oidc",
         "CreateBearerToken CreateOAuth2Token CreateOAuth2TokenWithIAM CreateOAuth2TokenWithTokenExchange CreateToken "
         "CreateTokenWithIAM",
-        "returns tokens",
+        "returns tokens that others accept",
     ),
     Rule("reveal", "signin sso-oidc", "RegisterClient", "returns a client's secret"),
-    Rule("reveal", "signin sso-oidc", "CreateOAuth2Token", "returns tokens"),
+    Rule("reveal", "signin sso-oidc", "CreateOAuth2Token", "returns tokens that others accept"),
     Rule("reveal", "snowball", "GetJobManifest GetJobUnlockCode", "what opens the device"),
     Rule(
         "reveal",
