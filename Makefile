@@ -2,7 +2,7 @@
 .POSIX:
 .PHONY: help setup system demo test check bench nightly lock
 RUN = .venv/bin/python
-BENCHES = decide gateway
+BENCHES = decide gateway meaning
 
 help:
 	@echo "make demo     replay two real incidents against Comptroller (sets up .venv first)"

@@ -13,14 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
+from tools.build_aws_index import iam_levels
 from tools.record_wire import CONFIGURED, TARGET, as_request
 
 from bench import aws_sample, aws_wire, azure_wire, gcp_wire, kubernetes_wire, stripe_wire
 from bench.report import Result, emit
 from comptroller import price
+from comptroller.core.action import ActionClass
+from comptroller.decode.aws import index
 from comptroller.decode.registry import CodecRegistry
 from comptroller.price.known import known_rows, price_in_bounds, price_spread
 
@@ -108,8 +112,12 @@ def startup(*, quick: bool) -> list[Result]:
 
 
 def recorded(folder: Path) -> list[Result]:
-    """Recorded cloud calls: how many nobody could read, how many harmless reads were stopped, how many attacks were."""
-    undecoded = cases = reads = reads_stopped = attacks = stopped = 0
+    """Recorded cloud calls: how many nobody could read, how many reads were stopped, how many attacks were.
+
+    A call that IAM calls a read and that returns a secret (a password, a token, a private key) is a `reveal`: it is
+    meant to be held, and counted apart.
+    """
+    undecoded = cases = reads = reads_stopped = reveals = reveals_stopped = attacks = stopped = 0
     for row in _replayed(folder / CASES):
         if row["label"] == "attack":
             attacks += 1
@@ -117,12 +125,17 @@ def recorded(folder: Path) -> list[Result]:
             continue
         cases += 1
         undecoded += bool(row["undecoded"])
-        if _reads(str(row["operation"])):
+        if row["reads"] and row["reveals"]:
+            reveals += 1
+            reveals_stopped += row["verdict"] != "allow"
+        elif row["reads"]:
             reads += 1
             reads_stopped += row["verdict"] != "allow"
     return [
         _share("cases_undecoded", undecoded, cases),
         _share("cases_reads_stopped", reads_stopped, reads),
+        _share("cases_reveals_stopped", reveals_stopped, reveals),
+        _share("cases_reveals_among_reads", reveals, reads + reveals),
         _share("cases_attacks_stopped", stopped, attacks),
     ]
 
@@ -138,15 +151,29 @@ def _replayed(file: Path) -> list[dict[str, object]]:
         judge = judge_of(None, None, None)
     for case in cases(file, BadLines()):
         verdict = judged(judge, case)
-        operation = str(case.members.get("operation", ""))
-        row = {"label": case.label, "verdict": verdict.word, "undecoded": verdict.undecoded, "operation": operation}
-        rows.append(row)
+        called = [one.action.operation for one in verdict.judged]
+        reveals = any(ActionClass.REVEAL in one.action.classes for one in verdict.judged)
+        row = {"label": case.label, "verdict": verdict.word, "undecoded": verdict.undecoded, "reveals": reveals}
+        rows.append({**row, "reads": bool(called) and all(map(_reads, called))})
     return rows
 
 
+@cache
+def _levels() -> Mapping[str, Mapping[str, str]]:
+    """IAM's access level of every action, by lower-case service and name."""
+    return iam_levels()
+
+
 def _reads(operation: str) -> bool:
-    """Whether an operation is one that only looks, by its name alone."""
-    return operation.lower().startswith(READING_VERBS)
+    """Whether IAM itself calls an operation a read or a list, or where IAM does not know it, its name does."""
+    if operation.count(":") != 2:
+        return False
+    _, service, name = operation.split(":")
+    known = index.load().services.get(service)
+    prefixes = (service, known.signing_name) if known is not None else (service,)
+    levels = (_levels().get(prefix.lower(), {}).get(name.lower()) for prefix in prefixes)
+    level = next((found for found in levels if found is not None), None)
+    return level in ("Read", "List") if level is not None else name.lower().startswith(READING_VERBS)
 
 
 def _share(name: str, part: int, whole: int) -> Result:

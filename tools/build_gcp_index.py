@@ -151,6 +151,12 @@ def dry_member(document: Document, method: Document) -> str:
     return ""
 
 
+def query_members(method: Document) -> Iterator[str]:
+    """What a method that may have a body takes in its query."""
+    known = method.get("parameters", {}).items() if method["httpMethod"] != "GET" else ()
+    yield from (name for name, told in known if told.get("location") == "query")
+
+
 # ---------------------------------------------------------------- classes
 
 
@@ -243,14 +249,16 @@ def services() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for document in (*documents(), *UNBUNDLED):
         service = found.setdefault(
-            document["name"], {"hosts": set(), "title": document["title"], "operations": {}, "batch": set()}
+            document["name"],
+            {"hosts": set(), "title": document["title"], "operations": {}, "batch": set(), "asks": set()},
         )
+        service["asks"].update(document.get("parameters", {}))
         service["hosts"].add(str(urlsplit(document["rootUrl"]).hostname))
         service["batch"].add(document["batchPath"])
         for method in methods(document):
             name = method_name(document["name"], method["id"])
             operation = service["operations"].setdefault(
-                name, {"paths": {}, "dry": set(), "rpc": set(), "media": False}
+                name, {"paths": {}, "dry": set(), "rpc": set(), "media": False, "asks": set()}
             )
             prefix, rest = template(document, method)
             here = operation["paths"].setdefault((method["httpMethod"], rest), set())
@@ -258,6 +266,7 @@ def services() -> dict[str, dict[str, Any]]:
             operation["dry"].add(dry_member(document, method))
             operation["rpc"].update(rpc_names(document, method))
             operation["media"] |= "mediaUpload" in method
+            operation["asks"].update(query_members(method))
     return found
 
 
@@ -268,6 +277,8 @@ def compact(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
     sets: dict[tuple[int, ...], int] = {}
     rows: list[list[Any]] = []
     names = sorted(service["operations"])
+    asked = sorted({name for found in service["operations"].values() for name in found["asks"]})
+    number_of = {name: number for number, name in enumerate(asked)}
     for operation in names:
         found = service["operations"][operation]
         paths = []
@@ -276,7 +287,8 @@ def compact(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
             paths.append([http, rest, sets.setdefault(key, len(sets))])
         http = strictest(found["paths"])
         dry = next(iter(found["dry"])) if len(found["dry"]) == 1 else ""
-        rows.append([operation, sorted(classes_of(name, operation, http), key=CLASSES.index), dry, paths])
+        asks = sorted(number_of[member] for member in found["asks"])
+        rows.append([operation, sorted(classes_of(name, operation, http), key=CLASSES.index), dry, paths, asks])
     rpc: dict[str, list[int]] = {}
     for number, operation in enumerate(names):
         for procedure in service["operations"][operation]["rpc"]:
@@ -285,6 +297,8 @@ def compact(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
         "prefixes": known,
         "sets": [list(key) for key in sets],
         "operations": rows,
+        "asked": asked,
+        "asks": sorted(service["asks"]),
         "rpc": dict(sorted(rpc.items())),
     }
 
@@ -320,7 +334,7 @@ def build() -> tuple[bytes, bytes, bytes]:
             if first and not VERSION.fullmatch(first + "/"):
                 directory["shared"].setdefault(first, []).append(name)
         grouped: dict[str, list[str]] = {}
-        for operation, classes, _, _ in body["operations"]:
+        for operation, classes, *_ in body["operations"]:
             grouped.setdefault(",".join(classes), []).append(operation)
             lines.append(f"gcp:{name}:{operation}\t{','.join(classes)}\n")
         directory["classes"][name] = {key: " ".join(value) for key, value in sorted(grouped.items())}

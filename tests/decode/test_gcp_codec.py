@@ -236,18 +236,38 @@ def test_dry_runs_only_where_the_api_documents_them() -> None:
     assert C.EXECUTE in decode(host, "POST", queries, {"query": "select 1", "dry_run": True}).classes
     for lie in ("true", 1, None, [True]):
         assert C.EXECUTE in decode(host, "POST", queries, {"query": "select 1", "dryRun": lie}).classes
-    assert C.EXECUTE in decode(host, "POST", f"{queries}?dryRun=true", {"query": "select 1"}).classes
+    assert decode(host, "POST", f"{queries}?dryRun=true", {"query": "select 1"}).undecodable
+    assert decode(host, "POST", f"{queries}?dryRun=false", {"query": "select 1", "dryRun": True}).undecodable
     insert = "/bigquery/v2/projects/shop/jobs"
     assert decode(host, "POST", insert, {"configuration": {"dryRun": True, "query": {}}}).classes == {C.READ}
     assert C.EXECUTE in decode(host, "POST", insert, {"dryRun": True, "configuration": {"query": {}}}).classes
     clusters = "/v1/projects/shop/locations/us-east1/clusters"
     alloydb = "alloydb.googleapis.com"
     assert decode(alloydb, "POST", f"{clusters}?clusterId=c&validateOnly=true", {}).classes == {C.READ}
-    for lie in ("validateOnly=false", "validateOnly=TRUE", "validateOnly=1", "validateonly=true",
-                "validateOnly=true&validateOnly=false", "validate_only=true"):  # fmt: skip
+    for lie in ("validateOnly=false", "validateOnly=TRUE", "validateOnly=1", "validateOnly=true&validateOnly=false"):
         assert C.PROVISION in decode(alloydb, "POST", f"{clusters}?clusterId=c&{lie}", {}).classes
+    for alias in ("validateonly=true", "validate_only=true", "validateOnly=true&validate_only=false"):
+        assert decode(alloydb, "POST", f"{clusters}?clusterId=c&{alias}", {}).undecodable
     assert C.PROVISION in decode(alloydb, "POST", f"{clusters}?clusterId=c", {"validateOnly": True}).classes
-    assert C.PROVISION in decode(COMPUTE, "POST", f"{ZONE}/instances?validateOnly=true", {"name": "x"}).classes
+    assert decode(COMPUTE, "POST", f"{ZONE}/instances?validateOnly=true", {"name": "x"}).undecodable
+
+
+@pytest.mark.parametrize(
+    ("host", "target"),
+    [
+        ("container", "/v1/projects/p/locations/us-east1/clusters?cluster.initialNodeCount=900"),
+        ("container", "/v1/projects/p/locations/us-east1/clusters?cluster.node_config.machine_type=a2-megagpu-16g"),
+        ("container", "/v1/projects/p/locations/us-east1/clusters/c/nodePools/n:setSize?nodeCount=900"),
+        ("run", "/v2/projects/p/locations/us-east1/services?serviceId=s&service.template.serviceAccount=admin@p"),
+        ("cloudresourcemanager", "/v3/projects/p:setIamPolicy?policy.bindings.role=roles/owner"),
+    ],
+)
+def test_no_member_of_the_body_hides_in_the_query(host: str, target: str) -> None:
+    """Google's servers bind query members to fields of the request that the path and the body leave open."""
+    assert decode(f"{host}.googleapis.com", "POST", target, {}).undecodable
+    assert not decode(
+        f"{host}.googleapis.com", "POST", target.partition("?")[0] + "?alt=json&fields=name", {}
+    ).undecodable
 
 
 # ------------------------------------------------------------------ hostile requests

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from wire_kit import request
 
 from comptroller.core.action import ActionClass
 from comptroller.core.errors import ConfigError
+from comptroller.decode.deferred import DEFERRED, Deferred
 from comptroller.decode.registry import CodecRegistry
 
 REGISTRY = CodecRegistry({"llm.internal": "openai", "*.models.internal": "anthropic", "pay.internal": "stripe"})
@@ -82,3 +86,19 @@ def test_every_operation_has_classes_and_near_ones_are_found() -> None:
     assert all(REGISTRY.classes_of(name) for name in names)
     assert "stripe:transfers:create" in REGISTRY.operations_near("stripe:transfer:create")
     assert "aws:ec2:RunInstances" in REGISTRY.operations_near("aws:ec2:RunInstance")
+
+
+@pytest.mark.parametrize("stand_in", [make() for make in DEFERRED], ids=lambda codec: codec.name)
+def test_what_is_imported_later_has_the_very_same_hosts(stand_in: Deferred) -> None:
+    assert (stand_in.name, stand_in.hosts) == (stand_in.real.name, stand_in.real.hosts)
+    assert not hasattr(stand_in, "no_such_thing")
+
+
+def test_nothing_of_them_is_imported_before_their_first_request() -> None:
+    program = (
+        "import sys\nfrom comptroller.decode.registry import CodecRegistry\nCodecRegistry()\n"
+        "print([name for name in sys.modules if name.startswith('comptroller.decode.') and "
+        "name.split('.')[2] in ('gcp', 'azure', 'kubernetes')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr

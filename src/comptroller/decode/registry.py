@@ -13,16 +13,15 @@ from comptroller.core.errors import ConfigError
 from comptroller.core.request import Request
 from comptroller.decode.aws import AwsCodec
 from comptroller.decode.aws import index as aws
-from comptroller.decode.azure import AzureCodec
 from comptroller.decode.codec import Classes, Codec, ServiceCodec
+from comptroller.decode.deferred import DEFERRED
 from comptroller.decode.described import SHIPPED, DescribedCodec, Service, shipped_codec
 from comptroller.decode.ethereum import EthereumCodec
-from comptroller.decode.gcp import GcpCodec
 from comptroller.decode.http import METHOD_CLASSES, HttpCodec
-from comptroller.decode.kubernetes import KubernetesCodec
 from comptroller.decode.llm import COMPATIBLE_CODECS, AnthropicCodec, GeminiCodec, OpenAICodec
 from comptroller.decode.mcp import McpCodec, ToolClasses, mcp_classes
 from comptroller.decode.stripe import StripeCodec
+from comptroller.decode.tcp import TcpCodec, tcp_classes
 
 BUILTIN: tuple[Callable[[], ServiceCodec], ...] = (
     OpenAICodec,
@@ -31,9 +30,7 @@ BUILTIN: tuple[Callable[[], ServiceCodec], ...] = (
     *COMPATIBLE_CODECS,
     StripeCodec,
     EthereumCodec,
-    KubernetesCodec,
-    AzureCodec,
-    GcpCodec,
+    *DEFERRED,
 )
 """Every service with a codec of its own besides AWS, one line each."""
 CONFIGURABLE = (
@@ -45,6 +42,7 @@ DESCRIBABLE = (*CONFIGURABLE, *SHIPPED)
 """The same, and those that come with a description."""
 NEAR_MAX = 3
 
+_TCP = TcpCodec()
 _HTTP_OPERATION = re.compile(r"http:(?:\*\.)?[a-z0-9.-]{1,253}:([A-Z]{1,32})")
 
 
@@ -102,6 +100,8 @@ class CodecRegistry:
     def codec_for(self, request: Request) -> Codec:
         """The codec of the request's host; the longest matching pattern wins, and no setting takes a service's own."""
         host = request.host
+        if request.transport == "tcp":
+            return _TCP
         found = _longest(self._official, host)
         if found is not None:
             return found
@@ -124,6 +124,8 @@ class CodecRegistry:
             return None if cls is None else frozenset({cls})
         if operation.startswith(aws.PREFIX):
             return aws.classes_of(operation)
+        if (tcp := tcp_classes(operation)) is not None:
+            return tcp
         if (mcp := mcp_classes(operation)) is not None:
             return mcp
         codec = self._described.get(operation.partition(":")[0])

@@ -23,7 +23,7 @@ def tcp_classes(operation: str) -> frozenset[ActionClass] | None:
 class TcpCodec:
     """Reads nothing of what passes: host, port and allowance are all there is to judge.
 
-    The request of a connection has scheme `tcp` and its allowance as the length of its stream.
+    The request of a connection has transport `tcp` and its allowance as the length of its stream.
     """
 
     name = "tcp"
@@ -31,7 +31,7 @@ class TcpCodec:
     def decode(self, request: Request) -> Action:
         """One write to `tcp:HOST:PORT`, as large as its allowance. Never raises."""
         allowance = request.stream.length_bytes if request.stream is not None else None
-        known = request.scheme == "tcp" and allowance is not None
+        known = request.transport == "tcp" and allowance is not None
         place = tcp_service(request.host, request.port)
         return Action(
             operation=place if known else f"{TCP_PREFIX}unknown",

@@ -17,7 +17,9 @@ from comptroller.price.gcp_parts import (
     HOURS_PER_MONTH_MAX,
     HOURS_PER_MONTH_MIN,
     LOCAL_SSD_GB,
+    NODE_MEMBERS,
     PROVIDER,
+    SPEED_BY_DEFAULT,
     Members,
     Total,
     Unpriced,
@@ -40,6 +42,8 @@ from comptroller.price.inference import model_cost
 from comptroller.price.sizes import size_of
 
 POOL_ZONES = 3
+POOL_ZONES_MAX = 4
+"""Zones of the largest region: a pool stands in those of its cluster, which the request for a pool does not name."""
 NODE_DISK_GB = 100
 VERTEX_PERCENT = 120
 """Managed training and serving cost about 15 % more than the machine alone."""
@@ -51,8 +55,35 @@ QUERY_MICROS_PER_TEBIBYTE = 11_250_000
 """On-demand queries in the dearest region; 6.25 dollars in the US (public price page, 2026-11)."""
 IDLE_ADDRESS_FACTOR = 3
 """A reserved address that nobody uses costs more than one in use."""
+DATABASE_KINDS = ("", "CLOUD_SQL_INSTANCE", "READ_REPLICA_INSTANCE", "SQL_INSTANCE_TYPE_UNSPECIFIED")
+OLD_DATABASES = (
+    "MYSQL_5_", "POSTGRES_9_", "POSTGRES_10", "POSTGRES_11", "POSTGRES_12", "POSTGRES_13",
+)  # fmt: skip
+"""Versions that are, or soon will be, charged extra for their support."""
+HADOOP_MEMBERS = frozenset(
+    {"masterConfig", "workerConfig", "secondaryWorkerConfig", "gceClusterConfig", "softwareConfig", "configBucket"}
+    | {"tempBucket", "initializationActions", "encryptionConfig", "securityConfig", "lifecycleConfig", "endpointConfig"}
+    | {"metastoreConfig", "autoscalingConfig"}
+)
+HADOOP_POOL_MEMBERS = frozenset(
+    {
+        "numInstances",
+        "machineTypeUri",
+        "diskConfig",
+        "accelerators",
+        "minCpuPlatform",
+        "preemptibility",
+        "isPreemptible",
+    }
+)
+HADOOP_DISK_MEMBERS = frozenset({"bootDiskType", "bootDiskSizeGb", "numLocalSsds", "localSsdInterface"})
+"""Members of a Dataproc cluster, of its pools and of their disks whose effect on the price is known."""
 SMALLEST = "e2-medium"
 
+FREE_JOBS = frozenset({"load", "copy", "extract"})
+
+_BEYOND_TABLES = re.compile(r"(?i)\b(?:model|ml|ai|bqml|execute|immediate|call|export|remote)\b")
+"""Words of queries that train or ask models, or run what nobody here reads: their bytes cost fifty times as much."""
 _TPU = re.compile(r"(v2|v3|v4|v5p|v5litepod|v6e)-(\d{1,5})")
 _SQL_TIER = re.compile(r"db-(?:custom-(\d{1,3})-(\d{3,7})|n1-(standard|highmem)-(\d{1,3}))")
 _SHARED_SQL = {"db-f1-micro": Decimal("0.6"), "db-g1-small": Decimal("1.7")}
@@ -67,7 +98,7 @@ def gcp_cost(action: Action, book: PriceBook) -> Cost | None:
         return None
     service, _, name = action.operation.removeprefix("gcp:").partition(":")
     tail = ".".join(name.split(".")[-2:])
-    pricing = _PRICED.get(f"{service}:{tail}")
+    pricing = PRICED.get(f"{service}:{tail}")
     if pricing is None:
         return None
     try:
@@ -145,16 +176,19 @@ def _forwarding_rule(action: Action, book: PriceBook) -> Cost:
     return total.cost("; capacity and traffic come on top")
 
 
-def _pool(total: Total, book: PriceBook, region: str, pool: Value, zones: int) -> None:
+def _pool(total: Total, book: PriceBook, region: str, pool: Value, zones: int, least_zones: int = 0) -> None:
     """Every node that a pool may have."""
     config = table(pool, "config")
     scaling = table(pool, "autoscaling")
+    if {camel(name) for name in config} - NODE_MEMBERS:
+        raise Unpriced("members that may cost more")
     zones = len(rows(pool, "locations")) or zones
-    start = (whole(at(pool, "initialNodeCount")) or 0) * zones
-    most = start
+    first = whole(at(pool, "initialNodeCount")) or 0
+    most = first * zones
+    start = first * (len(rows(pool, "locations")) or least_zones or zones)
     if at(scaling, "enabled"):
         each = (whole(at(scaling, "maxNodeCount")) or 0) * zones
-        most = max(start, each, whole(at(scaling, "totalMaxNodeCount")) or 0)
+        most = max(most, each, whole(at(scaling, "totalMaxNodeCount")) or 0)
     if text(config, "imageType").lower().startswith("windows") or at(config, "soleTenantConfig"):
         raise Unpriced("licences or dedicated hosts")
     before = total.low
@@ -163,16 +197,27 @@ def _pool(total: Total, book: PriceBook, region: str, pool: Value, zones: int) -
     add_machine(total, book, region, kind, most, spot=spot)
     add_cards(total, book, region, kind, rows(config, "accelerators"), most, spot)
     size = whole(at(config, "diskSizeGb")) or NODE_DISK_GB
-    add_disk(total, book, region, text(config, "diskType") or "pd-balanced", size, most)
+    _own_disk(total, book, region, text(config, "diskType") or "pd-balanced", size, most)
     add_local_ssd(total, book, region, (whole(at(config, "localSsdCount")) or 0) * LOCAL_SSD_GB, most)
+    _, address, basis = listed(book, region, "ipv4:public")
+    total.add(Decimal(0), address * most, basis)
     if most:
         total.low = before + (total.low - before) * min(start, most) / most
+
+
+def _own_disk(total: Total, book: PriceBook, region: str, kind: str, size: int, count: int) -> None:
+    """The disk of a machine that a service runs. Raises `Unpriced` for a kind whose speed is paid for as well."""
+    if kind.rpartition("/")[2].startswith(SPEED_BY_DEFAULT):
+        raise Unpriced("a disk as fast as the service makes it")
+    add_disk(total, book, region, kind, size, count)
 
 
 def _cluster(action: Action, book: PriceBook) -> Cost:
     found = table(body_of(action), "cluster")
     if at(found, "autopilot", "enabled") or at(found, "autoscaling", "enableNodeAutoprovisioning"):
         raise Unpriced("a cluster that adds machines by itself")
+    if text(found, "releaseChannel", "channel") == "EXTENDED" or at(found, "enterpriseConfig"):
+        raise Unpriced("a dearer edition")
     zones = len(rows(found, "locations")) or _zones_of(action)
     total = Total()
     low, high, basis = listed(book, action.region, "gke:cluster")
@@ -187,7 +232,7 @@ def _cluster(action: Action, book: PriceBook) -> Cost:
 
 def _node_pool(action: Action, book: PriceBook) -> Cost:
     total = Total()
-    _pool(total, book, action.region, table(body_of(action), "nodePool"), _zones_of(action))
+    _pool(total, book, action.region, table(body_of(action), "nodePool"), POOL_ZONES_MAX, 1)
     return total.cost()
 
 
@@ -201,6 +246,13 @@ def _database(action: Action, book: PriceBook) -> Cost:
     settings = table(found, "settings")
     if "SQLSERVER" in text(found, "databaseVersion") or text(settings, "edition") not in ("", "ENTERPRISE"):
         raise Unpriced("a licence, or another edition")
+    more = ("nodeCount", "failoverReplica", "replicationCluster", "clusterConfig")
+    if any(at(found, name) for name in more) or text(found, "instanceType") not in DATABASE_KINDS:
+        raise Unpriced("more than one machine")
+    if text(found, "databaseVersion").startswith(OLD_DATABASES) or any(
+        name.lower().startswith(("datadiskprovisioned", "data_disk_provisioned")) for name in settings
+    ):
+        raise Unpriced("an old version, or a fast disk: both are charged extra")
     tier = text(settings, "tier")
     size = _SQL_TIER.fullmatch(tier)
     total = Total()
@@ -229,9 +281,10 @@ def _database(action: Action, book: PriceBook) -> Cost:
 
 def _tpu(action: Action, book: PriceBook) -> Cost:
     found = body_of(action)
-    nodes = [table(spec, "node") for spec in rows(found, "tpu", "nodeSpec")] or [found]
+    specs = rows(found, "tpu", "nodeSpec")
+    nodes = [(table(one, "node"), max(1, whole(at(one, "multisliceParams", "nodeCount")) or 1)) for one in specs]
     total = Total()
-    for node in nodes:
+    for node, count in nodes or [(found, max(1, action.quantity))]:
         match = _TPU.fullmatch(text(node, "acceleratorType"))
         if match is None:
             raise Unpriced("an accelerator")
@@ -246,7 +299,6 @@ def _tpu(action: Action, book: PriceBook) -> Cost:
         }[kind]
         low, high, basis = listed(book, action.region, f"tpu:{sku}")
         cheap = at(node, "schedulingConfig", "spot") is True or at(node, "schedulingConfig", "preemptible") is True
-        count = max(1, action.quantity // len(nodes))
         total.add(Decimal(0) if cheap else low * units * count, high * units * count, basis)
     return total.cost("")
 
@@ -264,7 +316,7 @@ def _training(action: Action, book: PriceBook) -> Cost:
         _managed(total, book, action.region, table(pool, "machineSpec"), count, count)
         disk = table(pool, "diskSpec")
         size = whole(at(disk, "bootDiskSizeGb")) or NODE_DISK_GB
-        add_disk(total, book, action.region, text(disk, "bootDiskType") or "pd-ssd", size, count)
+        _own_disk(total, book, action.region, text(disk, "bootDiskType") or "pd-ssd", size, count)
     return total.cost("; managed training adds up to a fifth")
 
 
@@ -280,6 +332,8 @@ def _serving(action: Action, book: PriceBook) -> Cost:
 def _managed(total: Total, book: PriceBook, region: str, spec: Members, most: int, least: int) -> None:
     """Machines that a managed service runs: dearer than the machines alone."""
     one = Total()
+    if at(spec, "multihostGpuNodeCount") or at(spec, "tpuTopology"):
+        raise Unpriced("a replica of many hosts")
     kind = text(spec, "machineType")
     add_machine(one, book, region, kind, most)
     if text(spec, "acceleratorType") not in ("", "ACCELERATOR_TYPE_UNSPECIFIED"):
@@ -294,6 +348,8 @@ def _hadoop(action: Action, book: PriceBook) -> Cost:
     config = table(body_of(action), "config")
     if not config or at(config, "autoscalingConfig", "policyUri"):
         raise Unpriced("a cluster that grows by itself")
+    if {camel(name) for name in config} - HADOOP_MEMBERS:
+        raise Unpriced("members that may cost more")
     total = Total()
     for name, least in (("masterConfig", 1), ("workerConfig", 2), ("secondaryWorkerConfig", 0)):
         pool = table(config, name)
@@ -301,6 +357,9 @@ def _hadoop(action: Action, book: PriceBook) -> Cost:
         count = least if given is None else given
         if not count:
             continue
+        disk = table(pool, "diskConfig")
+        if {camel(name) for name in pool} - HADOOP_POOL_MEMBERS or {camel(name) for name in disk} - HADOOP_DISK_MEMBERS:
+            raise Unpriced("members that may cost more")
         kind = (text(pool, "machineTypeUri") or "n2-standard-4").rpartition("/")[2]
         add_machine(total, book, action.region, kind, count, spot=name == "secondaryWorkerConfig")
         add_cards(
@@ -313,24 +372,25 @@ def _hadoop(action: Action, book: PriceBook) -> Cost:
             raise Unpriced(kind)
         fee = size.vcpus * DATAPROC_MICROS_PER_VCPU * count
         total.add(fee, fee, "0.01 dollars a vCPU and hour for the service")
-        disk = table(pool, "diskConfig")
         gigabytes = whole(at(disk, "bootDiskSizeGb")) or 1000
-        add_disk(total, book, action.region, text(disk, "bootDiskType") or "pd-standard", gigabytes, count)
+        _own_disk(total, book, action.region, text(disk, "bootDiskType") or "pd-standard", gigabytes, count)
         add_local_ssd(total, book, action.region, (whole(at(disk, "numLocalSsds")) or 0) * LOCAL_SSD_GB, count)
     return total.cost()
 
 
 def _query(action: Action, book: PriceBook) -> Cost:
-    """Bounded by `maximumBytesBilled` alone; loads, copies and exports are free."""
-    found = body_of(action)
-    configuration = table(found, "configuration")
-    if any(at(configuration, name) is not None for name in ("load", "copy", "extract")):
-        if at(configuration, "query") is not None:
+    """Bounded by `maximumBytesBilled` alone, where it reads tables; loads, copies and exports are free."""
+    job = action.operation == "gcp:bigquery:jobs.insert"
+    found = table(body_of(action), "configuration") if job else {"query": body_of(action)}
+    asked = {camel(name).lower() for name, value in found.items() if value is not None}
+    if asked & FREE_JOBS:
+        if len(asked & (FREE_JOBS | {"query"})) > 1:
             raise Unpriced("two jobs in one")
         return Cost(basis="loading, copying and exporting is free; storage comes on top")
-    billed = whole(at(configuration, "query", "maximumBytesBilled") or at(found, "maximumBytesBilled"))
-    if billed is None or billed < 0:
-        raise Unpriced("no `maximumBytesBilled`")
+    query = table(found, "query")
+    billed = whole(at(query, "maximumBytesBilled"))
+    if billed is None or _BEYOND_TABLES.search(text(query, "query")):
+        raise Unpriced("no `maximumBytesBilled`, or more than tables")
     micros = Decimal(billed) * QUERY_MICROS_PER_TEBIBYTE / TEBIBYTE
     return Cost(once=bound(0, whole_micros(micros)), basis="`maximumBytesBilled` at the dearest region's price")
 
@@ -361,7 +421,7 @@ def _model(action: Action, book: PriceBook) -> Cost | None:
     return replace(found, once=bound(found.once.low, -(-found.once.high * MODEL_PERCENT // 100)))
 
 
-_PRICED: Mapping[str, Callable[[Action, PriceBook], Cost | None]] = {
+PRICED: Mapping[str, Callable[[Action, PriceBook], Cost | None]] = {
     "compute:instances.insert": _insert,
     "compute:instances.bulkInsert": _bulk_insert,
     "compute:regionInstances.bulkInsert": _bulk_insert,

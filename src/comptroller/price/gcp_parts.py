@@ -34,6 +34,16 @@ INSTANCE_MEMBERS = frozenset(
     | {"resourceManagerTags", "fingerprint", "labelFingerprint"}
 )
 """Members whose effect on the price is known. Any other may add dedicated hardware, bandwidth or fees."""
+NODE_MEMBERS = frozenset(
+    {"machineType", "diskSizeGb", "diskType", "accelerators", "spot", "preemptible", "localSsdCount", "imageType"}
+    | {"oauthScopes", "serviceAccount", "metadata", "labels", "tags", "taints", "minCpuPlatform", "resourceLabels"}
+    | {"shieldedInstanceConfig", "workloadMetadataConfig", "kubeletConfig", "linuxNodeConfig", "loggingConfig"}
+    | {"resourceManagerTags", "bootDiskKmsKey", "gvnic", "gcfsConfig", "fastSocket", "advancedMachineFeatures"}
+    | {"sandboxConfig", "reservationAffinity", "maxRunDuration", "flexStart", "containerdConfig"}
+)
+"""The same for a node of a Kubernetes cluster."""
+SPEED_BY_DEFAULT = ("pd-extreme", "hyperdisk-")
+"""Kinds of disks whose operations or throughput are paid for, and set by the service where nobody states them."""
 BASIS_END = "; traffic and an image's own licence come on top"
 _CARDS = {
     "nvidia-tesla-t4": "T4",
@@ -126,12 +136,19 @@ def add_disk(total: Total, book: PriceBook, region: str, kind: str, size_gb: int
 
 
 def add_disk_extras(total: Total, book: PriceBook, region: str, found: Value, kind: str, count: int) -> None:
-    """Operations and throughput that are paid for apart."""
+    """Operations and throughput that are paid for apart. Raises `Unpriced` where they are not stated."""
     name = kind.rpartition("/")[2]
     iops = {"pd-extreme": "pd-extreme-iops", "hyperdisk-extreme": "hyperdisk-extreme-iops"}.get(name, "hyperdisk-iops")
     mibps = "hyperdisk-throughput-mibps" if name == "hyperdisk-throughput" else "hyperdisk-balanced-mibps"
+    wanted = {"provisionedIops", "provisionedThroughput"}
+    if name.endswith("-extreme"):
+        wanted = {"provisionedIops"}
+    elif name in ("hyperdisk-throughput", "hyperdisk-ml"):
+        wanted = {"provisionedThroughput"}
     for member, sku in (("provisionedIops", iops), ("provisionedThroughput", mibps)):
         number = whole(at(found, member))
+        if not number and member in wanted and name.startswith(SPEED_BY_DEFAULT):
+            raise Unpriced("a disk as fast as the service makes it")
         if number:
             _, high, basis = listed(book, region, f"disk:{sku}")
             total.add(Decimal(0), high * number * count / HOURS_PER_MONTH_MIN, basis)
@@ -166,6 +183,7 @@ def add_attached(total: Total, book: PriceBook, region: str, disk: Value, count:
     if any(word in image for word in LICENSED) or at(disk, "licenses") or at(wish, "licenses"):
         raise Unpriced("a licence")
     kind = text(wish, "diskType") or "pd-standard"
+    count *= max(1, len(rows(wish, "replicaZones")))
     size = whole(at(wish, "diskSizeGb")) or whole(at(disk, "diskSizeGb"))
     if kind.endswith("local-ssd") or text(disk, "type") == "SCRATCH":
         add_disk(total, book, region, "local-ssd", max(size or 0, LOCAL_SSD_GB), count)
@@ -175,6 +193,7 @@ def add_attached(total: Total, book: PriceBook, region: str, disk: Value, count:
             raise Unpriced("a disk as large as what it is made from")
         before = total.low
         add_disk(total, book, region, kind, BOOT_GB_MAX, count)
+        add_disk_extras(total, book, region, wish, kind, count)
         total.low = before
         return
     add_disk(total, book, region, kind, size, count)

@@ -39,13 +39,16 @@ def read_rows(lines: Iterable[str]) -> dict[Key, Rate]:
     found: dict[Key, Rate] = {}
     reader = _fields(lines)
     if tuple(next(reader, ())) != COLUMNS:
-        raise ConfigError("the price list does not begin with its columns", hint="comptroller prices refresh")
+        raise ConfigError("the price list does not begin with its columns", hint=f"first line: {','.join(COLUMNS)}")
     for number, fields in enumerate(reader, 2):
         if len(found) >= ROWS_MAX:
             raise ConfigError(f"the price list has more than {ROWS_MAX} rows", hint="refresh fewer regions")
         rate = _rate(fields[3:]) if len(fields) == len(COLUMNS) else None
         if rate is None or max(map(len, fields)) > FIELD_CHARS_MAX:
-            raise ConfigError(f"line {number} is no price", hint="comptroller prices refresh")
+            raise ConfigError(
+                f"line {number} is no price",
+                hint=f"{','.join(COLUMNS)}: dollars above 0, a date like 2026-11-01, nothing empty",
+            )
         found[fields[0], fields[1], fields[2]] = rate
     return found
 
@@ -78,7 +81,10 @@ def aws_rows(lines: Iterable[str], *, today: date) -> Listed:
             if "SKU" in fields and "PricePerUnit" in fields:
                 columns = {_squeezed(name): place for place, name in enumerate(fields)}
             elif number > HEADER_LINES_MAX:
-                raise ConfigError("this is no AWS price list", hint="give the CSV of one offer and region")
+                raise ConfigError(
+                    "this is no price list",
+                    hint=f"give the CSV of one AWS offer and region, or one whose first line is {','.join(COLUMNS)}",
+                )
             continue
         row = _Row(columns, fields)
         if row["termtype"] != "OnDemand" or row["currency"] != "USD":

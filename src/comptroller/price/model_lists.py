@@ -81,6 +81,19 @@ def _matched(provider: str, lowered: str) -> Any | None:
     return next((model for model in listed.models if model.is_match(lowered)), None)
 
 
+def listed_rates() -> Iterator[tuple[str, str, str, Decimal, Decimal]]:
+    """Service, model, `input` or `output`, and what a million tokens cost: the plain rate, and the dearest there is."""
+    for name, provider in PROVIDERS.items():
+        listed = _lists().get(provider.listed) if provider.listed else None
+        for model in listed.models if listed else ():
+            found = [pair for prices in price_lists(model, name, {}) if (pair := rates(prices)) is not None]
+            today = model.get_prices(PRICED_AT).__dict__
+            for place, way in enumerate(("input", "output")):
+                plain = dearest(today.get(f"{way}_mtok"), 0)
+                if found and plain:
+                    yield name, model.id, way, min(plain), max(pair[place] for pair in found)
+
+
 @cache
 def dearest_text(provider: str) -> tuple[Decimal, Decimal] | None:
     """The dearest (input, output) rate of any model on the list, for a request that does not tell its model."""

@@ -92,7 +92,7 @@ def find(book: Rows, provider: str, region: str, sku: str) -> Range | None:
     rate = book.rate(provider, home, sku) if home and factor else None
     if rate is None or factor is None:
         return None
-    return of_rate(book, rate).times(*factor, f"by the prices of {place}")
+    return of_rate(book, rate).times(*factor, f"scaled to {place}")
 
 
 def machine_range(book: Rows, provider: str, region: str, sku: str) -> Range | None:
@@ -110,7 +110,7 @@ def machine_range(book: Rows, provider: str, region: str, sku: str) -> Range | N
     scaled = _by_family(book, provider, home, name, size) or _by_parts(provider, size)
     if scaled is None or factor == (Decimal(1), Decimal(1)):
         return scaled
-    return scaled.times(*factor, f"by the prices of {region_of(provider, region)}")
+    return scaled.times(*factor, f"scaled to {region_of(provider, region)}")
 
 
 def region_of(provider: str, region: str) -> str:

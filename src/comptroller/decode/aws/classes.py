@@ -62,7 +62,7 @@ def classes_of(
 ) -> Classes:
     """Classes of one call: those of the index (of every service that reads the request alike), then its parameters.
 
-    Nothing in the parameters makes an action weaker but a documented dry run and the three cases of `_WEAKER`.
+    Nothing in the parameters makes an action weaker but a documented dry run and the cases of `_WEAKER`.
     """
     found: Classes = frozenset()
     for name in (operation, *also):
@@ -93,14 +93,44 @@ def _create_table(classes: Classes, parameters: Parameters) -> Classes:
     return classes if warm else classes - {ActionClass.PROVISION} | {ActionClass.WRITE}
 
 
+PLAIN_ATTRIBUTES = frozenset(
+    {"instanceType", "kernel", "ramdisk", "disableApiTermination", "instanceInitiatedShutdownBehavior"}
+    | {"rootDeviceName", "blockDeviceMapping", "productCodes", "sourceDestCheck", "groupSet", "ebsOptimized"}
+    | {"sriovNetSupport", "enaSupport", "enclaveOptions", "disableApiStop"}
+)
+"""What `DescribeInstanceAttribute` shows besides `userData`, the start-up script with whatever was written into it."""
+
+
+def _instance_attribute(classes: Classes, parameters: Parameters) -> Classes:
+    return _READ if parameters.get("Attribute") in PLAIN_ATTRIBUTES else classes
+
+
+def _api_key(classes: Classes, parameters: Parameters) -> Classes:
+    asked = (parameters.get(name) for name in ("includeValue", "includeValues"))
+    return _READ if all(value in (None, False) for value in asked) else classes
+
+
+def _stage(classes: Classes, parameters: Parameters) -> Classes:
+    cached = (
+        parameters.get("cacheClusterEnabled") not in (None, False) or parameters.get("cacheClusterSize") is not None
+    )
+    return classes if cached else classes - {ActionClass.PROVISION} | {ActionClass.WRITE}
+
+
 _WEAKER: Mapping[str, Callable[[Classes, Parameters], Classes]] = {
     **dict.fromkeys(
         (f"aws:ssm:{name}" for name in ("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory")),
         _get_parameter,
     ),
     "aws:dynamodb:CreateTable": _create_table,
+    "aws:ec2:DescribeInstanceAttribute": _instance_attribute,
+    "aws:apigateway:GetApiKey": _api_key,
+    "aws:apigateway:GetApiKeys": _api_key,
+    "aws:apigateway:CreateStage": _stage,
+    "aws:apigateway:CreateDeployment": _stage,
 }
-"""Where the service itself does less: a parameter is not decrypted, a table costs by use alone."""
+"""Where the service itself does less: a parameter is not decrypted, a key not shown, a table costs by use alone, a
+stage has no cache."""
 
 
 def _modify_instance(parameters: Parameters) -> Classes:

@@ -170,7 +170,7 @@ class DescribedCodec:
             return found[0]
         if service.otherwise is None:
             why = "nobody has said what it does" if found else "no described operation has this method and path"
-            raise Undecodable(f"{why}; {service.origin} is where it would be described")
+            raise Undecodable(why)
         return None
 
     def encode(self, action: Action, request: Request) -> Outgoing:

@@ -114,6 +114,8 @@ class GcpCodec:
         pairs = query_of(target)
         found, classes = self._find(request, place, target)
         query = dict(members(pairs))
+        if request.method not in ("GET", "HEAD"):
+            _only_published(found.operation, query)
         upload = _upload_type(request, found.match, query)
         body = read_body(request, upload=upload, form=found.operation.text in FORMS)
         call = read_members(found.operation, body.members, query, found.match.resource, found.match.values)
@@ -286,6 +288,14 @@ def _methods(request: Request, path: str) -> tuple[str, ...]:
     if request.method == "PUT" and path.startswith(UPLOADS) and "upload_id=" in request.target.partition("?")[2]:
         return "PUT", "POST"
     return (request.method,)
+
+
+def _only_published(operation: Operation, query: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises `Undecodable` for a query member that the operation is not published to take: Google's servers read any
+    member of a request there, its body's own as well (`cluster.initialNodeCount=100`)."""
+    for name in query:
+        if name not in operation.asks and name != UPLOAD_ID and not name.startswith("$"):
+            raise Undecodable("the query has a member that this operation is not published to take")
 
 
 def _upload_type(request: Request, match: Match, query: Mapping[str, tuple[str, ...]]) -> str | None:

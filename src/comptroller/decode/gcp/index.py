@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from comptroller.core.action import ActionClass
+from comptroller.decode.gcp.reading import camel
 
 PREFIX = "gcp:"
 SEGMENTS_MAX = 48
@@ -24,12 +25,14 @@ Classes = frozenset[ActionClass]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One published operation. `dry` is the member that makes it do nothing (`?name` in the query), or empty."""
+    """One published operation. `dry` is the member that makes it do nothing (`?name` in the query), or empty; `asks`
+    are the members that it takes in its query, where it may have a body."""
 
     service: str
     name: str
     classes: Classes
     dry: str
+    asks: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -90,8 +93,19 @@ def service(name: str) -> Service | None:
     body = _unpack(place)
     root = _Node()
     operations: list[Operation] = []
-    for number, (identity, classes, dry, paths) in enumerate(body["operations"]):
-        operations.append(Operation(service=name, name=identity, classes=_classes(",".join(classes)), dry=dry))
+    asked = [camel(member) for member in body["asked"]]
+    always = frozenset(camel(member) for member in body["asks"])
+    for number, (identity, classes, dry, paths, asks) in enumerate(body["operations"]):
+        own = frozenset(asked[place] for place in asks)
+        operations.append(
+            Operation(
+                service=name,
+                name=identity,
+                classes=_classes(",".join(classes)),
+                dry=dry,
+                asks=always | own if own else always,
+            )
+        )
         for http, template, where in paths:
             _plant(root, template).here.setdefault(http, []).append((number, where))
     prefixes: list[str] = body["prefixes"]

@@ -11,6 +11,8 @@ from comptroller.decode.gcp.compute import ANYWHERE, identity, metadata
 from comptroller.decode.gcp.reading import Reading, at, inside, last, rows, some, table, text, whole, word
 
 OFF = frozenset({"none", ""})
+POOL_ZONES_MAX = 4
+"""Zones of the largest region: a node pool stands in those of its cluster, which no request for the pool names."""
 
 
 def node_config(call: Reading, config: Value) -> None:
@@ -53,16 +55,15 @@ def cluster(call: Reading) -> None:
 def node_pool(call: Reading) -> None:
     """`nodePools.create`."""
     pool = table(call.members, "nodePool")
-    call.count(pool_nodes(pool, 3 if _regional(call.resource) else 1) or None)
+    call.count(pool_nodes(pool, POOL_ZONES_MAX) or None)
     node_config(call, at(pool, "config"))
     call.names(at(pool, "name"))
 
 
 def pool_size(call: Reading) -> None:
     """`nodePools.setSize`, `setAutoscaling`: nodes in every zone."""
-    zones = 3 if _regional(call.resource) else 1
     asked = [whole(at(call.members, "nodeCount")), whole(at(call.members, "autoscaling", "maxNodeCount"))]
-    call.count(max((number * zones for number in asked if number is not None), default=None))
+    call.count(max((number * POOL_ZONES_MAX for number in asked if number is not None), default=None))
     call.count(whole(at(call.members, "autoscaling", "totalMaxNodeCount")))
 
 
