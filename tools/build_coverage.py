@@ -64,8 +64,8 @@ def page(measured: Mapping[str, float]) -> str:
     lines = [
         "# Coverage",
         "",
-        "Which services Comptroller understands on the wire, and how deeply. Written by `tools/build_coverage.py`; do not",
-        "edit. Any other named host is read by the generic codec: its method says the class, all it sends is bound.",
+        "Which services Comptroller understands on the wire, and how deeply. Written by `tools/build_coverage.py`: do",
+        "not edit. Any other named host is read by the generic codec: its method says the class, all it sends counts.",
         "",
         "| service | operations | parameters | priced | settled from answers |",
         "|---|---:|---|---|---|",
@@ -136,8 +136,8 @@ def _measured(measured: Mapping[str, float]) -> list[str]:
         "## Measured",
         "",
         "By `python -m bench.meaning`, over every operation that can be written at all (`right`: service and operation",
-        "as they were called). `price_in_bounds`: verified machine prices inside the bound, also with their own row taken",
-        "out; `price_spread`: the median of high / low then.",
+        "as they were called). `price_in_bounds`: verified machine prices inside the bound, also with their own row",
+        "taken out; `price_spread`: the median of high / low then.",
         "",
         "| what | result |",
         "|---|---:|",
@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--measure", action="store_true", help="measure the shares anew")
     asked = parser.parse_args()
     if asked.measure:
+        sys.path.insert(0, str(ROOT))
         from bench import meaning
 
         results = [*meaning.understanding(quick=False), *meaning.prices()]
