@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, str] = {
     "PersonConfig": "people",
     "AgentConfig": "agents",
     "LimitConfig": "per_run",
+    "TcpConfig": "tcp",
     "BudgetConfig": "budgets",
     "CredentialConfig": "credentials",
     "ServiceConfig": "services",

@@ -30,7 +30,7 @@ DEPTH: Mapping[str, tuple[str, str, str]] = {
     "aws": ("all, typed", "{aws_priced} operations; models of Bedrock", "ids, failures, model usage"),
     "gcp": ("all; machines, storage, IAM, clusters, models read", "{gcp_priced} operations", "failures"),
     "azure": ("machines, clusters, roles, templates read", "machines, scale sets, node pools, ML computes", "failures"),
-    "kubernetes": ("manifests read: pods, GPUs, rights", "share of a node at your own price", "failures"),
+    "kubernetes": ("manifests read: pods, GPUs, rights", "a node for each pod at most, at your own price", "failures"),
     "stripe": ("all, typed", "amounts in US dollars", "ids, amounts moved"),
     "ethereum": ("signed transactions, five token functions", "dollar tokens; coins at your own rate", "refusals"),
     "mcp": ("tool name and arguments", "none: asks", "failures"),

@@ -1,8 +1,8 @@
 """Records what real SDKs put on the wire, and what our codecs make of it, into `tests/golden/wire/SERVICE.jsonl`.
 
 Each SDK talks to a server on loopback that writes down the bytes; the recorded host is the service's own. Run it after
-a change of SDKs; `tests/decode/test_golden_wire.py` decodes what is recorded and compares. `--decode` keeps requests and
-writes anew what the codecs make of them: read the difference.
+a change of SDKs; `tests/decode/test_golden_wire.py` decodes what is recorded and compares. `--decode` keeps the
+requests and writes anew what the codecs make of them: read the difference.
 """
 
 from __future__ import annotations

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from comptroller.boundary import CedarBoundary, PolicyText
-from comptroller.compose import Engine, agent_facts, build_engine, registry_of, starter_policies
+from comptroller.compose import Engine, agent_facts, build_engine, family_of, registry_of, starter_policies
 from comptroller.core.approval import Person
 from comptroller.core.brake import Run
 from comptroller.core.budget import Budget, BudgetState, Window, scopes_of
 from comptroller.core.config import Config, parse_config
+from comptroller.core.doors import HostService
 from comptroller.core.estimate import Unit
 from comptroller.enforce.gateway import (
     Attachment,
@@ -27,6 +28,7 @@ from comptroller.enforce.gateway import (
     GatewaySettings,
     Internal,
     RunIdentity,
+    TcpService,
     Upstream,
 )
 from comptroller.stores.memory import MemoryStore
@@ -215,6 +217,9 @@ async def serving(
     resolve: Any = None,
     dns: bool = False,
     budget: bool = True,
+    host_services: Sequence[HostService] = (),
+    tcp: Sequence[TcpService] = (),
+    door: socket.socket | None = None,
 ) -> AsyncIterator[Kit]:
     """One box served by one gateway; everything is closed at the end."""
     config = config or config_of()
@@ -234,9 +239,18 @@ async def serving(
     limits = GatewaySettings(**{"tick_seconds": 0.05, **(settings or {})})  # type: ignore[arg-type]
     authority = Authority.load_or_create(tmp_path / "ca.key", tmp_path / "ca.pem")
     credentials = CredentialBroker(
-        config.credentials, config.agents, environment=SECRETS if environment is None else environment
+        config.credentials,
+        config.agents,
+        environment=SECRETS if environment is None else environment,
+        described=family_of(registry),
     )
-    upstream = Upstream(settings=limits, upstreams=upstreams or {}, private=private, resolve=resolve)
+    upstream = Upstream(
+        settings=limits,
+        upstreams=upstreams or {},
+        private=private,
+        resolve=resolve,
+        host_services=engine.host_services,
+    )
 
     async def budgets(run_id: str) -> Sequence[BudgetState]:
         scopes = scopes_of(run.path)
@@ -256,8 +270,15 @@ async def serving(
         settings=limits,
     )
     accounts = {**EVERYONE_GETS_ACCOUNT, **credentials.accounts(agent)}
-    identity = RunIdentity(run=run.id, agent=agent, accounts=accounts, hold_seconds=hold_seconds)
-    door = listening()
+    identity = RunIdentity(
+        run=run.id,
+        agent=agent,
+        accounts=accounts,
+        hold_seconds=hold_seconds,
+        host_services={each.host: each for each in host_services},
+        tcp=tcp,
+    )
+    door = door or listening()
     port = door.getsockname()[1]
     sockets = [BoxSocket(role="tcp", socket=door)]
     udp_port = tcp_port = 0
