@@ -1,13 +1,14 @@
 # One command each; every target sets up what it needs. PYTHON=python3.12 picks the interpreter.
 .POSIX:
-.PHONY: help setup system demo test check bench nightly lock
+.PHONY: help setup system demo test check doctor bench nightly lock
 RUN = .venv/bin/python
-BENCHES = decide gateway meaning
+BENCHES = decide gateway meaning box
 
 help:
 	@echo "make demo     replay two real incidents against Comptroller (sets up .venv first)"
 	@echo "make test     set up all that is needed and run every test"
 	@echo "make check    format, lint, types, layers, docstrings"
+	@echo "make doctor   try to break out of a box, as you are and, as root, as an ordinary user too"
 	@echo "make bench    every benchmark, quickly, each beside its peer"
 	@echo "make nightly  long fuzz and storm profiles"
 	@echo "make setup    only the development environment"
@@ -32,6 +33,9 @@ check: setup
 	$(RUN) -m mypy
 	.venv/bin/lint-imports --no-cache
 	$(RUN) -m interrogate -q src
+
+doctor: system setup
+	@bash .ci/doctor
 
 bench: setup
 	@set -e; for name in $(BENCHES); do echo "bench.$$name"; $(RUN) -m "bench.$$name" --quick; done

@@ -4,7 +4,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-what=${1:?usage: install.sh system|demo|dev}
+what=${1:?usage: install.sh system|demo|dev|ordinary}
 venv=.venv
 
 say() { printf '%s\n' "$*" >&2; }
@@ -103,6 +103,31 @@ setup() {
     if [ "$what" = dev ]; then stamp_of demo >"$venv/.made-demo"; fi
 }
 
+# As root only: an environment that an ordinary user can reach, whatever root's own interpreter and checkout are.
+ordinary() {
+    [ "$(id -u)" = 0 ] || give_up "only root needs an environment for somebody else" "make setup"
+    venv=/opt/comptroller-ordinary
+    python=/usr/bin/python3
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        give_up "$python must be Python 3.11 or newer" "apt-get install -y python3"
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install "$(venv_package "$python")"
+    stamp=$({ "$python" -c 'import sys; print(sys.version)'; cat requirements/run.txt; } | cksum)
+    if [ "$(cat "$venv/.made" 2>/dev/null)" != "$stamp" ]; then
+        say "making $venv with $python, for an ordinary user"
+        rm -rf "$venv"
+        "$python" -m venv "$venv"
+        run_pip install --require-hashes --only-binary :all: -r requirements/run.txt
+        echo "$stamp" >"$venv/.made"
+    fi
+    # The program as it is now, beside what it needs.
+    site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+    rm -rf "$site/comptroller.new"
+    cp -R src/comptroller "$site/comptroller.new"
+    rm -rf "$site/comptroller"
+    mv "$site/comptroller.new" "$site/comptroller"
+    chmod -R a+rX "$venv"
+}
+
 run_pip() {
     if ! PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -m pip --quiet "$@" >&2; then
         give_up "the packages could not be installed; pip's reason is above" \
@@ -113,5 +138,6 @@ run_pip() {
 case $what in
 system) system ;;
 demo | dev) setup ;;
-*) give_up "unknown set-up \`$what\`" "sh requirements/install.sh system|demo|dev" ;;
+ordinary) ordinary ;;
+*) give_up "unknown set-up \`$what\`" "sh requirements/install.sh system|demo|dev|ordinary" ;;
 esac

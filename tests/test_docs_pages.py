@@ -28,7 +28,7 @@ from comptroller.core.estimate import Estimate
 from comptroller.core.request import BOUND_STREAM_BYTES_MAX, BUFFERED_BODY_BYTES_MAX
 from comptroller.core.verdict import TTL_SECONDS_DEFAULT
 from comptroller.enforce.gateway import GatewaySettings
-from comptroller.enforce.sandbox.view import LIMITS
+from comptroller.enforce.sandbox.limits import LIMITS
 from comptroller.engine.gatekeeper import INFLIGHT_MAX
 from comptroller.engine.sequencer import PENDING_SECONDS_DEFAULT, RESEND_SECONDS_MAX
 from comptroller.price import estimate

@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, str] = {
     "PersonConfig": "people",
     "AgentConfig": "agents",
     "LimitConfig": "per_run",
+    "FilesConfig": "files",
     "TcpConfig": "tcp",
     "BudgetConfig": "budgets",
     "CredentialConfig": "credentials",

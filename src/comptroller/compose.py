@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from comptroller import __version__, price
 from comptroller.boundary import AgentFacts, CedarBoundary, PolicyText
+from comptroller.boundary.context import Reach
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
 from comptroller.core.audit import EntryKind
@@ -31,6 +32,7 @@ from comptroller.core.brake import Run
 from comptroller.core.budget import Budget, BudgetState, scopes_of
 from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign, verify
 from comptroller.core.config import AgentConfig, Config
+from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
 from comptroller.decode.described import DescribedCodec, Service
 from comptroller.decode.registry import CodecRegistry
@@ -42,8 +44,10 @@ from comptroller.enforce.gateway import (
     Family,
     Gateway,
     GatewaySettings,
+    HostServices,
     Internal,
     RunIdentity,
+    TcpService,
     Upstream,
 )
 from comptroller.engine.approvals import Approvals
@@ -126,6 +130,11 @@ class ConfigRunBook:
         """The stated purpose."""
         return self._known(agent).purpose
 
+    def names(self, agent: str, service: str, host: str) -> bool:
+        """Whether the service or the host is named for the agent, as the policies' `context.named` has it."""
+        self._known(agent)
+        return Reach.of(agent_facts(self.config)[agent]).names(service, host)
+
     def scopes(self) -> frozenset[str]:
         """The organization, every team and every agent, as scope paths."""
         paths = [self.config.path_of(agent) for agent in self.config.agents]
@@ -183,8 +192,9 @@ def agent_facts(config: Config) -> Mapping[str, AgentFacts]:
             organization=config.organization,
             owner=agent.owner,
             purpose=agent.purpose,
-            services=frozenset(agent.services),
-            hosts=frozenset(agent.hosts),
+            services=frozenset((*agent.services, *(tcp_service(each.host, each.port) for each in agent.tcp))),
+            # A person named them on the command line; to any other run the gateway says that there are none.
+            hosts=frozenset((*agent.hosts, f"*{HOST_SUFFIX}")),
             accounts=frozenset(agent.accounts),
         )
         for name, agent in config.agents.items()
@@ -232,6 +242,7 @@ class Engine:
     runs: Runs
     pricer: price.Prices
     trust: Trust
+    host_services: HostServices
 
 
 def build_engine(
@@ -247,8 +258,15 @@ def build_engine(
     """Put the engine together over `store`; the boundary is asked for each time, so that it can be replaced."""
     clock, ids = clock or SystemClock(), ids or SystemIds()
     scribe, hub, runbook = Scribe(ids), Hub(), ConfigRunBook(config)
+    host_services, upstreams = HostServices(), upstream_marks(config)
     sequencer = Sequencer(
-        store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook, marks=upstream_marks(config)
+        store=store,
+        clock=clock,
+        ids=ids,
+        scribe=scribe,
+        hub=hub,
+        runbook=runbook,
+        marks=lambda action: {**upstreams(action), **host_services.marks(action)},
     )
     pricer = price.Prices(book=book_of(config, newer or {}, today=clock.now().date()))
     settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook, pricer=pricer)
@@ -273,6 +291,7 @@ def build_engine(
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
         pricer=pricer,
         trust=Trust(store=store, clock=clock, scribe=scribe, hub=hub, pricer=pricer),
+        host_services=host_services,
     )
 
 
@@ -610,7 +629,12 @@ class GatewayDoor:
         return self._runbook.config.agents[agent].hosts
 
     async def attach(
-        self, run: Run, *, hold_seconds: float, sockets: Sequence[tuple[SocketRole, socket.socket]]
+        self,
+        run: Run,
+        *,
+        hold_seconds: float,
+        sockets: Sequence[tuple[SocketRole, socket.socket]],
+        host_services: Sequence[HostService] = (),
     ) -> Attachment:
         """Serve a box through its own sockets."""
         identity = RunIdentity(
@@ -618,6 +642,11 @@ class GatewayDoor:
             agent=run.agent,
             accounts=self._gateway.credentials.accounts(run.agent),
             hold_seconds=hold_seconds,
+            host_services={service.host: service for service in host_services},
+            tcp=tuple(
+                TcpService(host=each.host, port=each.port, tls=each.tls, allowance_bytes=each.allowance_bytes)
+                for each in self._runbook.config.agents[run.agent].tcp
+            ),
         )
         return await self._gateway.attach(identity, [BoxSocket(role=role, socket=opened) for role, opened in sockets])
 
@@ -681,7 +710,12 @@ def build_gateway(
             config.credentials, config.agents, folder=config_path.parent, described=family_of(registry)
         ),
         internal=Internal(budgets=budgets_of, approvals=approvals_of),
-        upstream=Upstream(settings=GatewaySettings(), upstreams=config.upstreams, private=config.private),
+        upstream=Upstream(
+            settings=GatewaySettings(),
+            upstreams=config.upstreams,
+            private=config.private,
+            host_services=engine.host_services,
+        ),
     )
 
 

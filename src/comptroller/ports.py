@@ -233,6 +233,10 @@ class RunBook(Protocol):
         """The stated purpose."""
         ...
 
+    def names(self, agent: str, service: str, host: str) -> bool:
+        """Whether the service or the host is named for the agent."""
+        ...
+
 
 Listener = Callable[[str, Mapping[str, object]], None]
 """Called after an entry is durable, with its kind and a summary; must not block."""

@@ -195,3 +195,21 @@ def test_whatever_was_denied_the_suggestion_lets_exactly_that_through(denied: li
         assert told is expected or any(each.operation in item.operations for item in suggestions.refused)
     other = action("write", operation=f"aws:s3:{stranger}", service="aws:s3")
     assert verdict(suggestions, other) is VerdictKind.DENY
+
+
+def test_what_a_part_lacks_is_suggested_as_well() -> None:
+    inner = action("write", operation="aws:ec2:CreateTags")
+    for whole in (
+        action("read", operation="aws:ec2:DescribeInstances", parts=(inner,)),
+        action("write", operation="aws:ec2:CreateVolume", parts=(inner, inner)),
+    ):
+        suggestions = found(whole)
+        assert suggestions.settled == 0 and suggestions.suggested
+        assert verdict(suggestions, whole) is VerdictKind.ALLOW
+
+
+def test_an_unknown_call_of_a_known_service_is_not_to_be_described_again() -> None:
+    (refused,) = found(action("unknown", service="gcp:compute", operation="gcp:compute:unknown")).refused
+    assert refused.instead == ()
+    (refused,) = found(action("unknown", service="http", operation="http:api.example:POST")).refused
+    assert refused.instead == ("describe what the API does: comptroller service add",)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from boundary_cases import PERMIT_ALL, action, decide, load, starter_text
 
+from comptroller.boundary import explain
 from comptroller.boundary.evaluate import PARTS_DEPTH_MAX
 from comptroller.core.action import Action, ActionClass
+from comptroller.core.estimate import FREE_CALL
 from comptroller.core.verdict import VerdictKind
 
 READ, WRITE, PROVISION, DESTROY = ActionClass.READ, ActionClass.WRITE, ActionClass.PROVISION, ActionClass.DESTROY
@@ -70,3 +72,12 @@ def test_without_a_rule_against_them_parts_change_nothing(count: int) -> None:
     parts = tuple(action(WRITE, parameters={"n": number}) for number in range(count))
     result = decide(boundary, stack(*parts))
     assert result.kind is VerdictKind.ALLOW and result.rules == ("all",)
+
+
+def test_an_explanation_is_about_the_parts_too() -> None:
+    boundary = load(starter_text())
+    elsewhere = action(WRITE, service="aws:rds", operation="aws:rds:CreateDBInstance", endpoint="rds.amazonaws.com")
+    told = explain(boundary, action(WRITE, parts=(elsewhere, elsewhere)), FREE_CALL)
+    assert told.result.kind is VerdictKind.DENY
+    assert [line for line in told.advice if line.endswith("services: add aws:rds")] == list(told.advice)
+    assert len(told.advice) == 1

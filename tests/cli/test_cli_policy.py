@@ -157,7 +157,7 @@ def test_parameters_and_payments_reach_the_policies(folder: Path) -> None:
         ('{"operation": "a:b", "quantity": NaN}', "`NaN` is not JSON", ""),
         ('{"operation": "a:b", "clases": ["read"]}', "no member `clases`", "`classes`"),
         ('{"operation": "a:b", "classes": ["raed"]}', "no class `raed`", "`read`"),
-        ('{"operation": "a:b"}', "nobody knows the classes of `a:b`", "classes"),
+        ('{"operation": "a:b"}', "no operation is known as `a:b`", "classes"),
         ('{"operation": "a:b", "classes": ["read"], "agent": "x"}', "no agent `x`", "research"),
         ('{"operation": "a:b", "classes": ["read"], "payment": {"amount_minor": "5"}}', "`amount_minor`", "40000"),
         ('{"operation": ' + "[" * 100_000, "nested deeper", ""),
@@ -170,3 +170,35 @@ def test_a_wrong_action_is_refused_with_a_hint(folder: Path, text: str, message:
     assert message in raised.value.message
     assert hint in raised.value.hint
     assert raised.value.exit_code == 2
+
+
+def test_a_service_that_does_not_exist_is_warned_about(folder: Path) -> None:
+    tools = "services: {tools: {codec: mcp, hosts: [tools.example]}}\n"
+    wrong = "[opanai, aws:dynamodbb, mcp:tools.example, gcp:compute, github, tools]"
+    (folder / "comptroller.yaml").write_text(CONFIG.replace("[aws:ec2]", wrong) + tools)
+    warnings = json.loads(run("check", "--json").stdout)["warnings"]
+    told = {item["message"].split("`")[1]: item["write"] for item in warnings}
+    assert told["opanai"] == "openai" and told["aws:dynamodbb"] == "aws:dynamodb"
+    assert told["tools"] == "agents.research.hosts: [tools.example]" and len(told) == 3
+    assert {item["line"] for item in warnings} == {11}
+
+
+@pytest.mark.parametrize(
+    ("operation", "service"),
+    [
+        ("gcp:compute:instances.insert", "gcp:compute"),
+        ("azure:Microsoft.Compute/virtualMachines:write", "azure:compute"),
+        ("azure:vault/secrets:get", "azure:keyvault"),
+        ("kubernetes:apps/deployments:create", "kubernetes"),
+        ("mcp:tools.example:tools/call", "mcp:tools.example"),
+    ],
+)
+def test_the_service_of_an_operation_is_the_one_to_name(folder: Path, operation: str, service: str) -> None:
+    advice = explained({"operation": operation, "classes": ["read"]})["advice"]
+    assert advice == [f"comptroller.yaml: agents.research.services: add {service}"]
+
+
+def test_a_misspelt_operation_is_told_the_nearest_ones(folder: Path) -> None:
+    with pytest.raises(UsageError, match="no operation is known as") as raised:
+        run("explain", "-", stdin='{"operation": "aws:ec2:RunInstance"}')
+    assert "`aws:ec2:RunInstances`" in raised.value.hint

@@ -74,6 +74,25 @@ def test_prices_are_shown_with_source_and_age(home: Path) -> None:
     assert "people are asked" in call("prices", "show", "no-such-thing").stdout
 
 
+def test_models_have_prices_too_and_letter_case_does_not_double_a_row(home: Path) -> None:
+    rows = shown("gpt-4o")
+    assert rows["* gpt-4o:input"]["per"] == "million tokens"
+    assert 0 < float(str(rows["* gpt-4o:input"]["low"])) <= float(str(rows["* gpt-4o:input"]["high"]))
+    assert list(shown("M5.LARGE")) == ["us-east-1 m5.large"]
+    assert not shown("gpt-4o", "--region", "no-such-region")
+    assert "every price is trusted" in call("prices", "show", "--distrusted").stdout
+
+
+def test_a_list_by_hand_is_compared_with_what_was_in_force(home: Path) -> None:
+    own = home / "own.csv"
+    own.write_text("provider,region,sku,usd,per,as_of,source\naws,us-east-1,p4d.24xlarge,20,hour,2026-11-01,offer\n")
+    told = call("prices", "refresh", "--from", "own.csv").stdout
+    assert "1 price read: 0 new, 0 dearer, 1 cheaper" in told and "$21.957642 -> $20" in told
+    own.write_text(own.read_text().replace(",20,", ",-20,"))
+    wrong = call("prices", "refresh", "--from", "own.csv")
+    assert "`own.csv`: line 2 is no price" in wrong.stderr and "provider,region,sku" in wrong.stderr
+
+
 def test_a_refresh_from_files_lies_over_the_shipped_prices(home: Path) -> None:
     for given in (SAMPLES, SAMPLES / "aws_ec2.csv"):
         done = call("prices", "refresh", "--from", str(given))
@@ -90,7 +109,7 @@ def test_a_refresh_from_files_lies_over_the_shipped_prices(home: Path) -> None:
     ("arguments", "text"),
     [
         ((), "say where from"),
-        (("--from", "comptroller.yaml"), "no AWS price list"),
+        (("--from", "comptroller.yaml"), "no price list"),
         (("--from", "policies"), "no price list"),
         (("--from", "odd.json"), "no page"),
         (("--from", "broken.json"), "cannot be read"),

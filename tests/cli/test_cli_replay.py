@@ -14,6 +14,7 @@ from comptroller.cli import replay as module
 from comptroller.cli.replay import replay
 from comptroller.compose import starter_policies
 from comptroller.core.errors import ComptrollerError, ConfigError, RefusedError, UsageError
+from comptroller.server.place import Paths
 
 CONFIG = """
 version: 1
@@ -154,10 +155,10 @@ def test_one_outcome_is_listed_and_one_case_is_laid_open() -> None:
         "aws:unknown" in run("cases.jsonl", "--show", "undecoded").stdout
         or "cloud_api:unknown" in run("cases.jsonl", "--show", "undecoded").stdout
     )
-    with pytest.raises(UsageError, match="no such case"):
+    with pytest.raises(UsageError, match="no case with the id `case/99`"):
         run("cases.jsonl", "--explain", "case/99")
     assert told("cases.jsonl", "--source", "own")["sources"].keys() == {"own"}
-    with pytest.raises(UsageError, match="no such case"):
+    with pytest.raises(UsageError, match="no case of source `another`"):
         run("cases.jsonl", "--source", "another")
 
 
@@ -219,3 +220,50 @@ def test_what_a_case_says_of_itself_is_harmless_on_a_terminal(folder: Path) -> N
 
 def test_errors_of_ours_have_an_exit_code() -> None:
     assert all(issubclass(kind, ComptrollerError) for kind in (UsageError, RefusedError, ConfigError))
+
+
+def installed(folder: Path, config: str) -> None:
+    """An installation with the starter policies."""
+    (folder / "comptroller.yaml").write_text(config)
+    (folder / "policies").mkdir(exist_ok=True)
+    (folder / "policies" / "starter.cedar").write_text(starter_policies())
+
+
+def test_what_is_not_named_is_counted_by_service_with_the_next_step(folder: Path) -> None:
+    installed(folder, CONFIG)
+    text = run("cases.jsonl").stdout
+    assert "not named for `research`: aws:iam 1, aws:s3 1" in text or "aws:s3 1, aws:iam 1" in text
+    assert "agents.research.services in comptroller.yaml" in text
+    assert told("cases.jsonl")["unnamed"] == {"aws:s3": 1, "aws:iam": 1}
+    (folder / "comptroller.yaml").unlink()
+    assert "not named" not in run("cases.jsonl").stdout
+
+
+def test_why_a_case_is_not_read_stands_beside_it(folder: Path) -> None:
+    (folder / "other.jsonl").write_bytes(lines({"kind": "tool_call", "name": "x"}))
+    assert "no reader for kind `tool_call`" in run("other.jsonl", "--show", "undecoded").stdout.splitlines()[1]
+
+
+def test_a_file_without_cases_says_what_it_holds(folder: Path) -> None:
+    (folder / "empty.jsonl").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"`empty\.jsonl` has no case"):
+        run("empty.jsonl")
+    (folder / "text").write_bytes(b"hello\nworld\n")
+    with pytest.raises(UsageError, match="has no case; 2 lines could not be read") as raised:
+        run("text")
+    assert raised.value.hint == "line 1 is no case: it is no JSON"
+
+
+def test_the_installation_s_own_prices_and_factors_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    (folder / "cases.jsonl").write_bytes(lines(CASES[1]))
+    config = CONFIG.replace("[aws:ec2]", '[aws:ec2], accounts: ["123456789012"]')
+    installed(folder, config)
+    listed = told("cases.jsonl")["usd_micros_high"]["require_approval"]
+    assert listed > 0
+    prices = Paths.of(folder / "comptroller.yaml").prices
+    prices.parent.mkdir(parents=True)
+    prices.write_text("provider,region,sku,usd,per,as_of,source\naws,us-east-1,m5.large,50,hour,2026-11-01,own\n")
+    assert told("cases.jsonl")["usd_micros_high"]["require_approval"] > 100_000_000
+    (folder / "comptroller.yaml").write_text(config + 'prices: {factors: {"123456789012": 0.5}}\n')
+    assert 50_000_000 < told("cases.jsonl")["usd_micros_high"]["require_approval"] < 60_000_000

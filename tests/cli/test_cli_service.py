@@ -142,6 +142,9 @@ def test_requests_are_shown_with_what_they_would_do_and_cost(folder: Path) -> No
     assert built_in["operation"] == "paypal:captures.refund" and built_in["estimate"]["usd_micros"]["high"] is None
     (unknown,) = outcome("paypal", "/v9/nothing")["requests"]  # type: ignore[misc]
     assert unknown["verdict"] == "deny" and "no described operation" in unknown["unknown_because"]
+    assert "describe it under `operations`" in unknown["advice"][0]
+    with pytest.raises(UsageError, match=r"`other\.example` is no host of `paypal`"):
+        run("test", "paypal", "https://other.example/v1/x")
 
 
 def test_mistakes_end_with_1_and_have_their_place(folder: Path) -> None:

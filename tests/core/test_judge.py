@@ -236,3 +236,39 @@ def test_never_more_than_facts_permit(
     else:
         assert judgement.verdict.reasons
         assert not judgement.grant or not judgement.verdict.allowed
+
+
+UNNAMED = replace(FORBID, reasons=(Reason(code="forbidden", text="not named", rule="unnamed"),), rules=("unnamed",))
+WATCHED = replace(RUN, observed=True)
+
+
+@pytest.mark.parametrize("boundary", [FORBID, UNNAMED])
+def test_an_observed_run_goes_past_what_is_only_unnamed(boundary: BoundaryResult) -> None:
+    judged = judge(case(boundary=boundary, run=WATCHED, cheap=True))
+    assert judged.verdict.allowed and judged.would_deny
+    assert (judged.verdict.rules, judged.verdict.reasons) == (boundary.rules, boundary.reasons)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run": RUN},
+        {"cheap": False},
+        {"boundary": replace(UNNAMED, rules=("unnamed", "mine"))},
+        {"boundary": replace(UNNAMED, reasons=(*UNNAMED.reasons, Reason(code="forbidden", text="x", rule="mine")))},
+        {"boundary": replace(FORBID, reasons=(Reason(code="policy_error", text="a rule erred"),))},
+        {"boundary": replace(FORBID, reasons=())},
+        {"brakes": (Brake(scope="acme", state=BrakeState.FROZEN, reason="odd", by="ann", at=NOW),)},
+        {"budgets": (budget(Unit.USD_MICROS, 99), budget(Unit.CALLS, 10))},
+        {"budgets": (budget(Unit.USD_MICROS, 1000),)},
+        {"run": replace(WATCHED, state=RunState.ENDED)},
+    ],
+)
+def test_an_observed_run_is_held_to_everything_else(changes: dict[str, object]) -> None:
+    judged = judge(case(**{"boundary": UNNAMED, "run": WATCHED, "cheap": True, **changes}))
+    assert judged.verdict.kind is VerdictKind.DENY and not judged.would_deny
+
+
+def test_an_observed_run_still_asks_what_costs_nobody_knows() -> None:
+    judged = judge(case(boundary=UNNAMED, run=WATCHED, cheap=True, estimate=costs(usd_micros=None, calls=1)))
+    assert judged.verdict.kind is VerdictKind.REQUIRE_APPROVAL

@@ -202,7 +202,6 @@ def run_instances(extra: str) -> Request:
         "&LaunchTemplate.LaunchTemplateId=lt-1&LaunchTemplate.Version=7",
         "&ElasticGpuSpecification.1.Type=eg1.2xlarge",
         "&ElasticInferenceAccelerator.1.Type=eia2.xlarge&ElasticInferenceAccelerator.1.Count=100",
-        "&Monitoring.Enabled=true",
         "&LicenseSpecification.1.LicenseConfigurationArn=arn:aws:license-manager:us-east-1:1:x",
         "&CapacityReservationSpecification.CapacityReservationPreference=open",
     ],

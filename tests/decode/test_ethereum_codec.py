@@ -243,3 +243,10 @@ def test_reading_a_transaction_leaves_the_interpreter_as_it_was() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout == "lives\n", done.stderr
+
+
+def test_a_transaction_of_too_many_pieces_is_not_read() -> None:
+    pieces = bytes.fromhex("fa061a80") + b"\xc0" * 400_000
+    for text in ("0x" + pieces.hex(), "0x02" + pieces.hex(), "0x" + "c1" * 60_000 + "c0"):
+        action = CODEC.decode(rpc(call("eth_sendRawTransaction", [text])))
+        assert action.undecodable and "members" in action.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from decimal import Decimal
 
@@ -44,6 +45,14 @@ from comptroller.testing.strategies import json_values
 def test_what_has_no_single_meaning_is_refused(text: bytes, why: str) -> None:
     with pytest.raises(MalformedJson, match=why):
         parse_json(text)
+
+
+@pytest.mark.parametrize("text", [b'"' + b'\\"' * 20_000, b'["' + b'\\"' * 20_000 + b"\\", b'"' * 20_001])
+def test_a_text_without_its_end_costs_no_time(text: bytes) -> None:
+    start = time.perf_counter()
+    with pytest.raises(MalformedJson):
+        parse_json(text)
+    assert time.perf_counter() - start < 1, "tried anew at each quote, a body of 1 MiB would take hours"
 
 
 def test_brackets_in_text_are_no_nesting() -> None:

@@ -16,6 +16,7 @@ from comptroller.core.approval import Approval
 from comptroller.core.brake import Run
 from comptroller.core.budget import Budget, Window
 from comptroller.core.config import Config, parse_config
+from comptroller.core.doors import HostService
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.verdict import BoundaryResult, Obligation, Reason, VerdictKind
 from comptroller.engine.approvals import Approvals
@@ -69,6 +70,12 @@ class OpenedBox:
     hold_seconds: float
     sockets: Sequence[tuple[SocketRole, socket.socket]]
 
+    host_services: Sequence[HostService] = ()
+    cuts: int = 0
+
+    def cut(self) -> None:
+        self.cuts += 1
+
     async def close(self) -> None:
         self.door.closed.append(self.run.id)
         for _, opened in self.sockets:
@@ -90,9 +97,14 @@ class RecordingDoor:
         return ("api.openai.com",)
 
     async def attach(
-        self, run: Run, *, hold_seconds: float, sockets: Sequence[tuple[SocketRole, socket.socket]]
+        self,
+        run: Run,
+        *,
+        hold_seconds: float,
+        sockets: Sequence[tuple[SocketRole, socket.socket]],
+        host_services: Sequence[HostService] = (),
     ) -> OpenedBox:
-        box = OpenedBox(self, run, hold_seconds, sockets)
+        box = OpenedBox(self, run, hold_seconds, sockets, host_services)
         self.boxes.append(box)
         return box
 
@@ -227,6 +239,9 @@ class Book:
 
     def purpose_of(self, agent: str) -> str:
         return self.config.agents[agent].purpose
+
+    def names(self, agent: str, service: str, host: str) -> bool:
+        return service in self.config.agents[agent].services or host in self.config.agents[agent].hosts
 
 
 def make_place(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
-from server_kit import ME, Place
+from server_kit import ME, Place, proposal
 from test_attach import START, attached, connected
 from test_page import signed_in
 
@@ -13,6 +14,7 @@ from comptroller.cli.lazy import report
 from comptroller.cli.show import approval_row, approval_text
 from comptroller.core.approval import Person
 from comptroller.core.errors import VerificationError
+from comptroller.core.estimate import Bound, Unit
 from comptroller.server.render import approval_json
 
 HOSTILE = "x\x1b[2J\u009b31m\u202e</dd><script>alert(1)</script>\r\nbudget after  $1,000,000"
@@ -36,6 +38,25 @@ async def test_hostile_parameters_are_harmless_on_terminal_and_page(place: Place
         base, _ = await signed_in(place, browser)
         page = (await browser.get(base)).text
     assert "<script>alert" not in page and "\u202e" not in page and "&lt;/dd&gt;" in page
+
+
+async def test_parts_are_shown_on_terminal_and_page_and_harmless(place: Place) -> None:
+    run = await place.run()
+    line = {"text": HOSTILE, "count": 3, "usd_micros": 96_000, "usd_micros_per_hour": 96_000, "price_unknown": False}
+    asked = proposal(run)
+    effort = {Unit.MILLIWATT_HOURS: Bound(low=0, high=6_420_000), Unit.MILLIGRAMS_CO2E: Bound(low=0, high=None)}
+    estimate = replace(asked.estimate, bounds={**asked.estimate.bounds, **effort})
+    done = await place.sequencer.admit(replace(asked, estimate=estimate, parts={"lines": [line], "more": 460}))
+    assert done.approval is not None
+    text = plain(approval_text(approval_json(done.approval, person=PERSON)))
+    async with place.browser() as browser:
+        base, _ = await signed_in(place, browser)
+        page = (await browser.get(base)).text
+    for shown in (text, page):
+        assert "each $0.10 an hour" in shown and "and 460 more" in shown
+        assert "at most 6.42 kWh; carbon unknown" in shown
+        assert not any(bad in shown for bad in ("\x1b", "\u009b", "\u202e", "\r"))
+    assert "<script>alert" not in page
 
 
 def test_an_error_that_quotes_somebody_else_s_file_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from comptroller.core.audit import EntryKind
 from comptroller.server.tally import notice_of
-from comptroller.server.words import amount_text, bytes_text, entry_line, price_text, seconds_text, suggestion
+from comptroller.server.words import (
+    amount_text,
+    bytes_text,
+    efforts_text,
+    entry_line,
+    part_text,
+    price_text,
+    reversible_text,
+    seconds_text,
+    suggestion,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -129,3 +139,42 @@ def test_suggestion_names_the_exact_line() -> None:
     for inner in ("169.254.169.254", "10.0.0.1", "[::1]"):
         assert suggestion(agent="r", service="http", host=inner, hosts=[], services=[]) == ""
     assert "\u202e" not in suggestion(agent="r", service="http", host="x\u202e.com", hosts=[], services=[])
+
+
+def test_parts_say_how_many_and_what_each_costs() -> None:
+    part = {"text": "start 1 x m5.large", "count": 3, "usd_micros": 96_000, "usd_micros_per_hour": 96_000,
+            "price_unknown": False}  # fmt: skip
+    assert part_text(part) == "3 x start 1 x m5.large · each $0.10 an hour"
+    assert part_text({**part, "count": 1, "usd_micros_per_hour": None}) == "start 1 x m5.large · $0.10"
+    assert part_text({**part, "price_unknown": True, "usd_micros": None}) == "3 x start 1 x m5.large · cost unknown"
+    assert part_text({**part, "usd_micros": None, "usd_micros_per_hour": None}) == "3 x start 1 x m5.large"
+    assert "\x1b" not in part_text({**part, "text": "\x1b[2Jnothing"})
+
+
+def test_energy_is_told_as_far_as_it_is_known() -> None:
+    known = {"gpu_seconds": 28_800, "milliwatt_hours": 6_420_000, "milligrams_co2e": None, "tokens": 0}
+    assert efforts_text(known) == "at most 8.0 GPU hours, 6.42 kWh; carbon unknown"
+    assert efforts_text({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("payment", "text"),
+    [(None, ""), ({"reversible": None}, ""), ({"reversible": False}, "cannot be taken back"),
+     ({"reversible": True}, "can be taken back")],
+)  # fmt: skip
+def test_whether_a_payment_can_be_taken_back(payment: object, text: str) -> None:
+    assert reversible_text(payment) == text
+
+
+def test_a_lowered_call_says_so() -> None:
+    body = {"operation": "openai:chat.completions:create", "lowered": "the answer is limited to 12 tokens"}
+    assert "limited to 12 tokens" in entry_line({"kind": "action.allowed", "index": 1, "body": body}).text
+
+
+def test_price_entries_say_what_changed() -> None:
+    body = {"rows": 12, "new": 1, "dearer": 0, "cheaper": 2, "gone": 0, "prices": "46650793", "largest": []}
+    line = entry_line({"kind": "price.changed", "index": 1, "body": body})
+    assert line.text == "a newer list of 12 rows · 1 new, 2 cheaper"
+    known = {"price": "aws:ec2:RunInstances/us-east-1/p4d.24xlarge", "by": "ann"}
+    line = entry_line({"kind": "price.confirmed", "index": 1, "body": known, "beside": {"reason": "list read"}})
+    assert line.text.endswith("p4d.24xlarge · by ann · list read")

@@ -77,6 +77,18 @@ async def test_a_failing_step_leaves_the_store_as_it_was(tmp_path: Path) -> None
         assert "colour" not in connection.execute("SELECT sql FROM sqlite_master WHERE name = 'entries'").fetchone()[0]
 
 
+async def test_runs_of_version_2_had_a_box_and_were_enforced(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    await (await SqliteStore.open(path, migrations=MIGRATIONS[:2])).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        row = ("r", "a", "o", "p", "w", "active", "2026-11-23T12:00:00.000000+00:00", None, None)
+        connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    store = await SqliteStore.open(path)
+    (found,) = await store.runs()
+    assert (found.id, found.observed, found.unboxed) == ("r", False, False)
+    await store.close()
+
+
 async def test_reading_alone_never_migrates(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     await older(path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cedarpy
@@ -12,7 +12,7 @@ from cedarpy import pst
 
 from comptroller.boundary.context import SERVICE_OF_ANY_HOST, Reach
 from comptroller.boundary.engine import ask
-from comptroller.boundary.evaluate import CedarBoundary, Decided, Slice
+from comptroller.boundary.evaluate import PARTS_DEPTH_MAX, CedarBoundary, Decided, Slice
 from comptroller.boundary.schema import NAMESPACE, AgentFacts
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Estimate
@@ -77,13 +77,17 @@ class Explanation:
 
 
 def explain(boundary: CedarBoundary, action: Action, estimate: Estimate) -> Explanation:
-    """Decide and say why. Takes one question per rule of the slice: for people, not for every call."""
+    """Decide and say why, parts included. Takes one question per rule of the slice: for people, not for every call.
+
+    The rules reported are those about the whole; what a part meets is in the result's reasons and in the advice.
+    """
     decided = boundary.decide(action, estimate)
+    result = boundary.evaluate(action, estimate) if action.parts else decided.result
     cut = decided.slice
     reports = () if cut is None else tuple(_report(decided, cut, name) for name in cut.rules)
     context = decided.request.get("context", {})
     return Explanation(
-        result=decided.result,
+        result=result,
         slice_size=len(reports),
         total_size=len(boundary.rules),
         cedar_action="" if cut is None else cut.action,
@@ -91,8 +95,18 @@ def explain(boundary: CedarBoundary, action: Action, estimate: Estimate) -> Expl
         rules=reports,
         context=context if isinstance(context, Mapping) else {},
         errors=tuple(error for answer in decided.answers for error in answer.errors),
-        advice=advice(boundary, action, decided.result),
+        advice=tuple(dict.fromkeys(_advice_on_all(boundary, action, estimate, decided.result))),
     )
+
+
+def _advice_on_all(
+    boundary: CedarBoundary, action: Action, estimate: Estimate, result: BoundaryResult, depth: int = 0
+) -> Iterator[str]:
+    """Advice on the action and on every part that is denied."""
+    yield from advice(boundary, action, result)
+    for part in action.parts if depth <= PARTS_DEPTH_MAX else ():
+        own = replace(part, agent=action.agent, run=action.run)
+        yield from _advice_on_all(boundary, own, estimate, boundary.decide(own, estimate).result, depth + 1)
 
 
 def advice(boundary: CedarBoundary, action: Action, result: BoundaryResult) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from comptroller.boundary.context import LONG_MAX, SERVICE_OF_ANY_HOST
-from comptroller.boundary.evaluate import CedarBoundary, Decided
+from comptroller.boundary.evaluate import PARTS_DEPTH_MAX, CedarBoundary, Decided
 from comptroller.boundary.explain import advice
 from comptroller.boundary.load import ClassesOf
 from comptroller.boundary.problem import PolicyError
@@ -130,7 +131,7 @@ def suggest(
     groups: dict[tuple[object, ...], _Group] = {}
     refusals: dict[tuple[object, ...], list[Denied]] = {}
     settled = 0
-    for item in list(denied)[:DENIED_MAX]:
+    for item in islice(_spread(boundary, denied), DENIED_MAX):
         decided = boundary.decide(item.action, item.estimate)
         reason = _refused(item, decided)
         if reason is not None:
@@ -138,12 +139,14 @@ def suggest(
             key = (item.action.agent, item.action.service, reason, instead)
             refusals.setdefault(key, []).append(item)
         elif decided.result.kind is not VerdictKind.DENY:
-            settled += 1
+            settled += boundary.evaluate(item.action, item.estimate).kind is not VerdictKind.DENY
         else:
+            # its parts are items of their own: a rule is about it alone
+            alone = replace(item, action=replace(item.action, parts=()))
             missing = _missing(decided, item.action)
             for classes in (missing & HARMLESS, missing - HARMLESS):
                 if classes:
-                    _add(groups, item, frozenset(classes))
+                    _add(groups, alone, frozenset(classes))
     refused = [_refusal(key, items) for key, items in refusals.items()]
     suggested: list[Suggestion] = []
     for group in _merged(groups.values()):
@@ -163,6 +166,20 @@ def suggest(
         ]
         suggested = []
     return Suggestions(suggested=tuple(suggested), refused=tuple(refused), settled=settled)
+
+
+def _spread(boundary: CedarBoundary, denied: Iterable[Denied], depth: int = 0) -> Iterator[Denied]:
+    """Every denied action, and behind it those of its parts that are denied as well: each needs a rule of its own."""
+    for item in denied:
+        yield item
+        parts = item.action.parts if depth <= PARTS_DEPTH_MAX else ()
+        own = (replace(part, agent=item.action.agent, run=item.action.run) for part in parts)
+        refused = (
+            replace(item, action=part)
+            for part in own
+            if boundary.evaluate(part, item.estimate).kind is VerdictKind.DENY
+        )
+        yield from _spread(boundary, refused, depth + 1)
 
 
 def _together(
@@ -197,8 +214,10 @@ def _refused(item: Denied, decided: Decided) -> str | None:
 def _instead(boundary: CedarBoundary, item: Denied, decided: Decided) -> tuple[str, ...]:
     """What a person could change outside the suggested policies."""
     if ActionClass.UNKNOWN in item.action.classes:
-        known = item.action.service.startswith("aws:")
-        return () if known else ("describe what the API does: comptroller service add",)
+        if "no described operation" in item.action.reason:
+            return ("describe the operation in its file below services/",)
+        generic = item.action.service == SERVICE_OF_ANY_HOST
+        return ("describe what the API does: comptroller service add",) if generic else ()
     return advice(boundary, item.action, decided.result)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import httpx
 
 from comptroller.core.errors import (
     ComptrollerError,
@@ -53,6 +53,8 @@ class Client:
         self._config = config_path(config)
         path = str(Paths.of(self._config).control_socket)
         self._reach(path)
+        import httpx  # a third of the time `comptroller run` takes to start, which has no use for it
+
         self._http = httpx.Client(
             transport=httpx.HTTPTransport(uds=path), base_url="http://comptroller", timeout=TIMEOUT_SECONDS
         )
@@ -84,6 +86,8 @@ class Client:
                 raise self._away(f"cannot be reached ({error})") from error
 
     def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+        import httpx
+
         try:
             response = self._http.request(method, path, **options)
             answer = response.json()
@@ -112,7 +116,7 @@ def _error(status: int, answer: Mapping[str, Any]) -> ComptrollerError:
         return ConflictError(f"{title} ({kind})", kind=kind, hint=hint)
     if answer.get("exit_code") == UsageError.exit_code:
         return UsageError(title, hint=hint)
-    return StoreError(title, hint=hint) if status == httpx.codes.SERVICE_UNAVAILABLE else RefusedError(title, hint=hint)
+    return StoreError(title, hint=hint) if status == HTTPStatus.SERVICE_UNAVAILABLE else RefusedError(title, hint=hint)
 
 
 def print_json(value: object) -> None:

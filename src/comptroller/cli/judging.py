@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from comptroller import price
@@ -18,7 +19,8 @@ from comptroller.core.verdict import BoundaryResult
 from comptroller.decode.records import Recorded, Who
 from comptroller.decode.registry import CodecRegistry
 from comptroller.server.descriptions import described_services
-from comptroller.server.place import find_config, load_config
+from comptroller.server.place import Paths, find_config, load_config
+from comptroller.server.prices import book_of, load_prices
 
 AGENT_DEFAULT = "replay"
 STARTER = "the starter pack"
@@ -80,8 +82,16 @@ def judge_of(config: Path | None, policies: Path | None, agent: str | None) -> J
         origin=origin,
         texts=texts,
         registry=registry,
-        prices=price.Prices(),
+        prices=_prices(settings, path),
     )
+
+
+def _prices(settings: Config | None, path: Path | None) -> price.Prices:
+    """The installation's own prices: its list, its factors; what a real cost once exceeded is not looked up."""
+    if settings is None or path is None:
+        return price.Prices()
+    newer = load_prices(Paths.of(path).prices)
+    return price.Prices(book=book_of(settings, newer, today=datetime.now(UTC).date()))
 
 
 def _config_path(config: Path | None) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
@@ -15,14 +15,24 @@ from comptroller import price
 from comptroller.boundary import CedarBoundary, Explanation, PolicyError, Problem, explain
 from comptroller.boundary.problem import nearest
 from comptroller.cli.client import config_option, config_path, json_option, print_json
-from comptroller.compose import load_boundary
+from comptroller.compose import load_boundary, registry_of
 from comptroller.core.action import DEPTH_MAX, Action, ActionClass, Payment
+from comptroller.core.config import Config
 from comptroller.core.errors import UsageError
+from comptroller.decode.aws import index as aws
+from comptroller.decode.azure.arm import service_of
+from comptroller.server.descriptions import described_services
 from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.place import find_config, load_config
 
 ACTION_BYTES_MAX = 1 << 20
 PREVIEW_RUN = "preview"
+
+_AZURE_DATA = {"vault": "azure:keyvault", "blob": "azure:storage"}
+"""Data planes whose operations begin otherwise than their service is called."""
+
+_FAMILIES = frozenset({"aws", "azure", "gcp", "mcp"})
+"""Whose services are named by a family and a name: `gcp:compute`, `mcp:tools.example`."""
 
 _MEMBERS: Mapping[str, type | tuple[type, ...]] = {
     "operation": str,
@@ -61,7 +71,33 @@ def check(folder: Path | None, as_json: bool) -> None:
     except PolicyError as error:
         _show_check(None, error.problems, as_json)
         sys.exit(1)
-    _show_check(boundary, (), as_json)
+    _show_check(boundary, (), as_json, _unreachable(config, path))
+
+
+def _unreachable(config: Config, path: Path) -> tuple[Problem, ...]:
+    """Entries of agents' `services` that are no service: they name nothing, and nobody would notice."""
+    registry = registry_of(config, described_services(path))
+    known = {*registry.codecs, *_FAMILIES}
+    in_aws = {operation.split(":")[1] for operation in aws.operations()}
+    lines = path.read_text("utf-8").splitlines()
+    found = []
+    for name, agent in config.agents.items():
+        for entry in agent.services:
+            family, _, rest = entry.partition(":")
+            if family == "aws" and rest and rest != "*" and rest not in in_aws:
+                close = nearest(rest, in_aws)
+                write = f"aws:{close}" if close else "aws:SERVICE as boto3 calls it"
+            elif family in known:
+                continue
+            elif entry in config.services:
+                hosts = ", ".join(config.services[entry].hosts)
+                write = f"agents.{name}.hosts: [{hosts}]" if hosts else ""
+            else:
+                write = nearest(entry, known) or "a known service, or services/NAME.yaml: comptroller service list"
+            line = next((n for n, text in enumerate(lines, 1) if "services" in text and entry in text), 1)
+            message = f"agents.{name}.services: no service is called `{entry}`, so this names nothing"
+            found.append(Problem(file=str(path), line=line, message=message, write=write))
+    return tuple(found)
 
 
 @policy.command("explain")
@@ -75,8 +111,10 @@ def explain_command(action_json: BinaryIO, as_json: bool, config: Path | None) -
     Only operation is needed, and agent where there are several.
     """
     path = config_path(config)
-    boundary = load_boundary(load_config(path), path)
-    action = read_action(action_json.read(ACTION_BYTES_MAX + 1), boundary)
+    settings = load_config(path)
+    boundary = load_boundary(settings, path)
+    registry = registry_of(settings, described_services(path))
+    action = read_action(action_json.read(ACTION_BYTES_MAX + 1), boundary, registry.operations_near)
     explanation = explain(boundary, action, price.estimate(action))
     if as_json:
         print_json(explanation.document())
@@ -117,8 +155,9 @@ def suggest_command(
     suggesting.show(suggesting.found(run, file, policies, agent, config), as_json)
 
 
-def read_action(data: bytes, boundary: CedarBoundary) -> Action:
-    """An action as a person writes it, with what is left out filled in. Raises `UsageError`."""
+def read_action(data: bytes, boundary: CedarBoundary, near: Callable[[str], Sequence[str]] = lambda _: ()) -> Action:
+    """An action as a person writes it, with what is left out filled in. `near` lists known operations of a similar
+    name. Raises `UsageError`."""
     document = _document(data)
     for name, value in document.items():
         if name not in _MEMBERS:
@@ -130,12 +169,11 @@ def read_action(data: bytes, boundary: CedarBoundary) -> Action:
     if not operation:
         raise UsageError("an action needs an `operation`", hint='{"operation": "aws:ec2:RunInstances"}')
     family, _, rest = operation.partition(":")
-    service = f"{family}:{rest.partition(':')[0]}" if family == "aws" else family
     host = rest.rpartition(":")[0] if family == "http" else ""
     return Action(
         operation=operation,
-        service=_text(document, "service") or service,
-        classes=_classes(document, operation, boundary),
+        service=_text(document, "service") or _service_of(operation),
+        classes=_classes(document, operation, boundary, near),
         endpoint=_text(document, "endpoint") or host,
         agent=_agent(document, boundary),
         run=PREVIEW_RUN,
@@ -146,6 +184,18 @@ def read_action(data: bytes, boundary: CedarBoundary) -> Action:
         parameters=_mapping(document, "parameters"),
         payment=_payment(_mapping(document, "payment")),
     )
+
+
+def _service_of(operation: str) -> str:
+    """What an agent's `services` would have to name: `aws:ec2`, `azure:compute`, `mcp:tools.example`, `stripe`."""
+    family, _, rest = operation.partition(":")
+    if family in ("aws", "gcp"):
+        return f"{family}:{rest.partition(':')[0]}"
+    if family == "azure":
+        return _AZURE_DATA.get(rest.partition("/")[0]) or service_of(rest.partition(":")[0])
+    if family == "mcp" and ":" in rest:
+        return f"mcp:{rest.rpartition(':')[0]}"
+    return family
 
 
 def _document(data: bytes) -> Mapping[str, object]:
@@ -173,19 +223,24 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return document
 
 
-def _classes(document: Mapping[str, object], operation: str, boundary: CedarBoundary) -> frozenset[ActionClass]:
+def _classes(
+    document: Mapping[str, object], operation: str, boundary: CedarBoundary, near: Callable[[str], Sequence[str]]
+) -> frozenset[ActionClass]:
     names = _list(document, "classes")
     if not names:
         known = boundary.classes_of(operation)
         if known is None:
+            meant = ", ".join(f"`{name}`" for name in near(operation))
+            name_them = f'name its classes, such as "classes": ["{ActionClass.WRITE}"]'
             raise UsageError(
-                f"nobody knows the classes of `{operation}`", hint=f'name them: "classes": ["{ActionClass.WRITE}"]'
+                f"no operation is known as `{operation}`",
+                hint=f"perhaps {meant}; else {name_them}" if meant else name_them,
             )
         return known
     for name in names:
         if name not in set(ActionClass):
-            near = nearest(str(name), ActionClass)
-            raise UsageError(f"there is no class `{name}`", hint=f"write `{near}`" if near else " ".join(ActionClass))
+            close = nearest(str(name), ActionClass)
+            raise UsageError(f"there is no class `{name}`", hint=f"write `{close}`" if close else " ".join(ActionClass))
     return frozenset(ActionClass(str(name)) for name in names)
 
 
@@ -225,8 +280,13 @@ def _mapping(document: Mapping[str, object], name: str) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _show_check(boundary: CedarBoundary | None, problems: tuple[Problem, ...], as_json: bool) -> None:
-    warnings = boundary.warnings if boundary else ()
+def _show_check(
+    boundary: CedarBoundary | None,
+    problems: tuple[Problem, ...],
+    as_json: bool,
+    unreachable: tuple[Problem, ...] = (),
+) -> None:
+    warnings = (*boundary.warnings, *unreachable) if boundary else ()
     if as_json:
         document = {
             "ok": boundary is not None,

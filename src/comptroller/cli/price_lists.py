@@ -120,10 +120,15 @@ def rows_of_files(path: Path, *, today: date) -> Listed:
     """Rows of a list in a file, or of every CSV and JSON file in a folder. Raises `ConfigError`."""
     files = sorted(file for file in path.iterdir() if file.suffix in (".csv", ".json")) if path.is_dir() else [path]
     if not files:
-        raise ConfigError(f"there is no price list in `{path}`", hint="CSV of AWS, JSON pages of Azure or Google")
+        raise ConfigError(
+            f"there is no price list in `{path}`", hint="CSV of AWS or of your own, JSON pages of Azure or Google"
+        )
     for file in files:
         try:
             yield from _of_json(file, today) if file.suffix == ".json" else _of_csv(file, today)
+        except ConfigError as error:
+            named = error.message if f"`{file}`" in error.message else f"`{file}`: {error.message}"
+            raise ConfigError(named, hint=error.hint) from error
         except (OSError, UnicodeDecodeError, RecursionError, ValueError) as error:
             raise ConfigError(f"`{file}` cannot be read: {type(error).__name__}") from error
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,9 @@ def prices() -> None:
 @json_option
 @config_option
 def show(pattern: str, provider: str | None, region: str, distrusted: bool, as_json: bool, config: Path | None) -> None:
-    """What things cost whose name holds PATTERN (`p4d`, `ebs:*`): low and high, where from, how old."""
-    path = config_path(config)
-    known = _known_distrusts(Paths.of(path))
+    """What things cost whose name holds PATTERN (`p4d`, `ebs:*`, `gpt-4o`): low and high, where from, how old."""
+    path = _installation(config)
+    known = _known_distrusts(Paths.of(path)) if path is not None else ()
     rows = [] if distrusted else list(_rows(path, pattern, provider, region, known))
     if as_json:
         print_json({"prices": [row.as_json() for row in rows], "distrusted": [_distrust_json(item) for item in known]})
@@ -48,7 +49,10 @@ def show(pattern: str, provider: str | None, region: str, distrusted: bool, as_j
     if len(rows) > SHOWN_MAX:
         click.echo(f"{len(rows) - SHOWN_MAX:,} more: write a PATTERN")
     if not rows and not distrusted:
-        click.echo("no price is known by that name: people are asked")
+        where = f" in `{neutral(region)}`" if region else ""
+        click.echo(f"no price is known by that name{where}: where one is needed, people are asked")
+    if distrusted and not known:
+        click.echo("every price is trusted")
     for item in known:
         word = f"confirmed by {neutral(item.by)}" if item.trusted else "DISTRUSTED"
         click.echo(f"{neutral(item.key)}  {word} since {item.at:%Y-%m-%d}: {neutral(item.reason)}")
@@ -95,7 +99,8 @@ def refresh(
     if as_json:
         print_json({"read": len(fresh), **told})
         return
-    click.echo(f"{len(fresh):,} prices read: {told['new']} new, {told['dearer']} dearer, {told['cheaper']} cheaper")
+    read = f"{len(fresh):,} price{'s' * (len(fresh) != 1)} read"
+    click.echo(f"{read}: {told['new']} new, {told['dearer']} dearer, {told['cheaper']} cheaper")
     largest = told["largest"]
     for item in largest if isinstance(largest, list) else ():
         click.echo(f"  {neutral(item['price'])}: ${item['was_usd']} -> ${item['usd']}")
@@ -136,20 +141,33 @@ class _Row:
     def line(self) -> str:
         """The row as one line."""
         price = f"${self.low:.6g}" if self.low == self.high else f"${self.low:.6g} to ${self.high:.6g}"
-        age = f"  {self.age_days} days old" if self.age_days is not None else ""
+        age = f"  {self.age_days} day{'s' * (self.age_days != 1)} old" if self.age_days is not None else ""
         trust = f"  {self.trust}" if self.trust else ""
         name = f"{self.provider} {self.region} {self.sku}"
         return neutral(f"{name:44}  {price} / {self.per}  ({self.basis}){age}{trust}", chars_max=400)
 
 
-def _rows(path: Path, pattern: str, provider: str | None, region: str, distrusts: Sequence[Distrust]) -> Iterator[_Row]:
+def _installation(config: Path | None) -> Path | None:
+    """The configuration that is meant; None where none was named and none lies here: the shipped prices are shown."""
+    try:
+        return config_path(config)
+    except ConfigError:
+        if config is not None:
+            raise
+        return None
+
+
+def _rows(
+    path: Path | None, pattern: str, provider: str | None, region: str, distrusts: Sequence[Distrust]
+) -> Iterator[_Row]:
+    from comptroller.price.book import PriceBook
     from comptroller.price.catalogue import shipped
     from comptroller.price.range import EVERYWHERE, HOME
     from comptroller.server.prices import book_of, load_prices
 
     today = datetime.now(UTC).date()
-    newer = load_prices(Paths.of(path).prices)
-    book = book_of(load_config(path), newer, today=today)
+    newer = load_prices(Paths.of(path).prices) if path is not None else {}
+    book = book_of(load_config(path), newer, today=today) if path is not None else PriceBook(today=today)
     shown: set[tuple[str, str, str]] = set()
     for owner, place, sku in sorted({*shipped(), *newer}):
         key = (owner, region or place, sku)
@@ -164,8 +182,22 @@ def _rows(path: Path, pattern: str, provider: str | None, region: str, distrusts
     for owner in (provider,) if provider else PROVIDERS:
         place = region or HOME[owner]
         hourly = book.machine(owner, place, pattern) if pattern and place != EVERYWHERE else None
-        if hourly is not None and (owner, place, pattern) not in shown:
+        if hourly is not None and (owner, place, pattern.lower()) not in {(o, p, s.lower()) for o, p, s in shown}:
             yield _row((owner, place, pattern), hourly.low, hourly.high, "hour", hourly.basis, "", today, distrusts)
+    if not provider and not region:
+        yield from _models(pattern, today, distrusts)
+
+
+def _models(pattern: str, today: date, distrusts: Sequence[Distrust]) -> Iterator[_Row]:
+    """What a million tokens of the models cost that are on the list."""
+    from comptroller.price.model_lists import PRICED_AT, listed_rates
+    from comptroller.price.range import EVERYWHERE
+
+    basis = f"genai-prices {version('genai-prices')}, as of {PRICED_AT:%Y-%m-%d}; high: the dearest tier or day"
+    for owner, model, way, plain, dearest in listed_rates():
+        if _fits(model, pattern):
+            low, high = (rate * USD_MICROS_PER_USD for rate in (plain, dearest))
+            yield _row((owner, EVERYWHERE, f"{model}:{way}"), low, high, "million tokens", basis, "", today, distrusts)
 
 
 def _row(

@@ -32,6 +32,7 @@ BAD_LINES_SHOWN_MAX = 20
 REASONS_SHOWN_MAX = 10
 SHOWN_DEFAULT = 20
 PROGRESS_SECONDS = 1.0
+UNNAMED_SHOWN_MAX = 6
 GZIP_MAGIC = b"\x1f\x8b"
 WORDS = (*(kind.value for kind in VerdictKind), "undecoded")
 
@@ -104,7 +105,7 @@ def replay(
             break
         _progress(tally.cases, began)
     if not found:
-        raise UsageError(f"there is no such case in `{file}`: {bad.count} lines could not be read", hint=_bad_hint(bad))
+        raise _nothing(file, bad, source, explained)
     seconds = time.monotonic() - began
     if as_json:
         document = tally.document() | {
@@ -147,8 +148,8 @@ def cases(file: Path, bad: BadLines) -> Iterator[Case]:
             case = case_of(json.loads(line), number)
         except MalformedCase as error:
             bad.add(number, str(error))
-        except (ValueError, RecursionError) as error:
-            bad.add(number, f"it is no JSON ({type(error).__name__})")
+        except (ValueError, RecursionError):
+            bad.add(number, "it is no JSON")
         else:
             if case is not None:
                 yield case
@@ -198,8 +199,14 @@ def _progress(count: int, began: float) -> None:
         click.echo(f"\r{count:,} cases, {count / seconds:,.0f}/s ", nl=False, err=True)
 
 
-def _bad_hint(bad: BadLines) -> str:
-    return f"line {bad.first[0]['line']}: {bad.first[0]['why']}" if bad.first else "comptroller replay --help"
+def _nothing(file: Path, bad: BadLines, source: str | None, explained: str | None) -> UsageError:
+    """Why no case was judged, and what to do."""
+    wanted = [f"of source `{source}`"] * (source is not None) + [f"with the id `{explained}`"] * (explained is not None)
+    unread = f"; {bad.count:,} line{'s' * (bad.count != 1)} could not be read" if bad.count else ""
+    first = f"line {bad.first[0]['line']} is no case: {bad.first[0]['why']}" if bad.first else ""
+    if wanted:
+        return UsageError(f"`{file}` has no case {' '.join(wanted)}{unread}", hint="without it, all cases are judged")
+    return UsageError(f"`{file}` has no case{unread}", hint=first or "a case a line, as `docs/replay.md` says")
 
 
 # ---------------------------------------------------------------- showing
@@ -241,6 +248,7 @@ def _show_line(verdict: CaseVerdict) -> None:
     for item in verdict.judged:
         if item.result.kind is verdict.kind:
             why = "; ".join(reason.text for reason in item.result.reasons)
+            why += f" ({item.action.reason})" if item.action.reason else ""
             click.echo(
                 f"    {neutral_name(item.action.operation)} [{' '.join(sorted(item.action.classes))}]: {neutral(why)}"
             )
@@ -294,10 +302,17 @@ def _show_table(tally: Tally, bad: BadLines, judge: Judge, seconds: float) -> No
     allowed = tally.dollars[VerdictKind.ALLOW.value]
     click.echo(
         f"dollars, at most: {usd_text(allowed)} allowed, {usd_text(held)} asked, {usd_text(denied)} denied;"
-        f" {tally.unpriced:,} actions without a known price"
+        f" not counting {tally.unpriced:,} actions without a known price"
     )
     rules = ", ".join(f"{neutral_name(name)} {count:,}" for name, count in tally.rules.most_common())
     click.echo(f"rules: {rules or 'none'}")
+    if tally.unnamed:
+        services = ", ".join(
+            f"{neutral_name(name)} {count:,}" for name, count in tally.unnamed.most_common(UNNAMED_SHOWN_MAX)
+        )
+        more = len(tally.unnamed) - UNNAMED_SHOWN_MAX
+        click.echo(f"not named for `{judge.who.agent}`: {services}{f' and {more:,} more' if more > 0 else ''}")
+        click.echo(f"  to name them: agents.{judge.who.agent}.services in comptroller.yaml (`aws:*` names a family)")
     for reason, count in tally.reasons.most_common(REASONS_SHOWN_MAX):
         click.echo(f"not read: {count:,} x {neutral(reason)} (first: {neutral_name(tally.first.get(reason, ''))})")
     for item in bad.first:

@@ -6,32 +6,48 @@ Standard output, input and the terminal are the agent's. Our own words go to sta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from comptroller.cli import changed
 from comptroller.cli.client import config_option, config_path
+from comptroller.cli.publish import Doors, parse_places
 from comptroller.cli.reach import NotStartedError, reach
+from comptroller.cli.voice import Voice, screen_taken
 from comptroller.core.config import Config
-from comptroller.core.errors import ConfigError, UsageError
-from comptroller.enforce.sandbox import Box, BoxSpec, check_workspace
+from comptroller.core.doors import parse_host_services
+from comptroller.core.errors import ComptrollerError, ConfigError, UsageError
+from comptroller.enforce.sandbox import Box, BoxSpec, Unboxed, check_workspace
+from comptroller.enforce.sandbox.changes import look, since
+from comptroller.enforce.sandbox.devices import granted
+from comptroller.enforce.sandbox.git_hosts import rewrites
 from comptroller.server.channel import Channel, ChannelError
-from comptroller.server.neutral import neutral
 from comptroller.server.place import Paths, load_config
 
+EXIT_LIMITED = 124
 EXIT_LOST = 125
 SUMMARY_SECONDS_MAX = 20.0
 REPOSITORIES_TOLD_MAX = 5
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 IMPATIENCE_SECONDS = 2.0
 """A second Ctrl-C within this time ends the box at once."""
+OBSERVED = """OBSERVED RUN: reading, writing, asking models and reaching people on hosts that are not named goes,
+and is recorded as what would be denied. All else is enforced: money, rights, deletions, budgets, approvals, brakes."""
+NO_BOX = """THERE IS NO BOX: nothing is between this command and the machine or the network. It can read and change all
+that you can, and what it sends is neither judged, recorded nor paid from a budget. Its environment holds placeholders
+where keys would be; your files hold what they hold."""
+HANGUP_SECONDS = 3.0
+"""How long a command whose terminal was closed has to end."""
+_voice = Voice()
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
@@ -42,6 +58,24 @@ IMPATIENCE_SECONDS = 2.0
     "--workspace", type=click.Path(path_type=Path), help="The only folder it may write; else the agent's own."
 )
 @click.option("--purpose", help="What this run is for; else the agent's stated purpose.")
+@click.option("--observe", is_flag=True, help="Let cheap actions on unnamed hosts go in this run, and record them.")
+@click.option(
+    "--unsafe-no-box", is_flag=True, help="Run it without a box, where none can be made: nothing is enforced."
+)
+@click.option("--i-know", is_flag=True, help="With --unsafe-no-box where CI is set: nobody sees the warnings there.")
+@click.option(
+    "--publish",
+    multiple=True,
+    metavar="[HOST:]PORT",
+    help="Let connections to PORT of this machine reach PORT in the box (Jupyter, a debugger). May be given again.",
+)
+@click.option(
+    "--host-service",
+    multiple=True,
+    metavar="NAME=PORT[/tcp]",
+    help="Let the agent reach PORT of this machine as NAME.host.comptroller.internal, judged like any host.",
+)
+@click.option("--diff", is_flag=True, help="At the end, show what changed in the workspace, and what of it runs later.")
 @click.option("--json-summary", type=click.Path(path_type=Path), help="Write the summary at the end to this file.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 @config_option
@@ -53,6 +87,12 @@ def run(
     on_hold: str | None,
     workspace: Path | None,
     purpose: str | None,
+    observe: bool,
+    unsafe_no_box: bool,
+    i_know: bool,
+    publish: tuple[str, ...],
+    host_service: tuple[str, ...],
+    diff: bool,
     json_summary: Path | None,
     command: tuple[str, ...],
     config: Path | None,
@@ -62,6 +102,11 @@ def run(
     Ends with the command's exit code (128+N on a signal); 124 ended by brake or limit, 125 could not start or lost its
     wall, 126 and 127 the command cannot be run or is not there.
     """
+    _voice.marks = (*(["observed"] if observe else []), *(["no box"] if unsafe_no_box else []))
+    check_unsafe(observe=observe, no_box=unsafe_no_box, i_know=i_know)
+    places, services = parse_places(publish), parse_host_services(host_service)
+    if unsafe_no_box and (places or services):
+        raise UsageError("[no box] without a box there are no doors", hint="leave out --publish and --host-service")
     if config is not None and not config.exists():
         raise ConfigError(f"there is no `{config}`", hint="comptroller init writes a comptroller.yaml")
     path = config_path(config).resolve()
@@ -72,7 +117,7 @@ def run(
         raise UsageError(f"there is no agent `{name}`", hint=f"agents in {path}: {known}")
     private = private_paths(settings, path)
     place = check_workspace(workspace or path.parent / settings.agents[name].workspace, private=private)
-    start = {
+    start: dict[str, object] = {
         "op": "start",
         "agent": name,
         "argv": list(command),
@@ -80,6 +125,8 @@ def run(
         "resume": resume,
         "on_hold": on_hold or ("fail" if os.environ.get("CI") else "wait"),
         "purpose": purpose,
+        **({"observe": True} if observe else {}),
+        **({"unboxed": True} if unsafe_no_box else {}),
     }
     template = BoxSpec(
         argv=command,
@@ -91,11 +138,32 @@ def run(
         inherited=dict(os.environ),
         private=private,
         limits=settings.agents[name].limits,
+        fixed=tuple(map(Path, settings.agents[name].files.read_only)),
+        masked=tuple(map(Path, settings.agents[name].files.masked)),
+        inherit=settings.agents[name].inherit,
+        devices=granted(settings.agents[name].devices),
     )
-    session = Session(reach(path), start, template)
-    code = asyncio.run(session.live())
+    doors = Doors(places)
+    if places or services:
+        start["doors"] = {"publish": doors.asked(), "host_services": [each.text for each in services]}
+    for line in (*doors.warnings(), *(each.notice for each in services)):
+        say(line)
+    before = look(place) if diff else None
+    try:
+        session = Session(reach(path), start, template, doors)
+        code = asyncio.run(session.live())
+    except ComptrollerError as error:
+        if unsafe_no_box:
+            error.message = f"[no box] {error.message}"
+        raise
+    changes: dict[str, object] = {}
+    if before is not None:
+        found = since(before)
+        changes = {"diff": changed.document(found)}
+        say("\n".join(changed.lines(found)))
     if json_summary is not None:
-        document = {"exit_code": code, **session.summary}
+        limited = {} if session.limited is None else {"limited": session.limited}
+        document = {"exit_code": code, **session.summary, **limited, **changes}
         json_summary.write_text(json.dumps(document, indent=2, ensure_ascii=True) + "\n", "utf-8")
     ctx.exit(code)
 
@@ -116,6 +184,19 @@ def choose_agent(settings: Config, folder: Path, here: Path) -> str:
     raise UsageError("which agent is this?", hint=f"comptroller run --agent NAME -- …   (one of: {known})")
 
 
+def check_unsafe(*, observe: bool, no_box: bool, i_know: bool) -> None:
+    """Refuse what weakens the wall where nobody would notice. Raises `UsageError`."""
+    if observe and no_box:
+        raise UsageError("--observe needs the box: without one nothing is seen", hint="leave one of the two out")
+    if i_know and not no_box:
+        raise UsageError("--i-know goes with --unsafe-no-box alone")
+    if no_box and os.environ.get("CI") and not i_know:
+        raise UsageError(
+            "[no box] --unsafe-no-box is refused where CI is set",
+            hint="comptroller doctor says how to get a box here; else add --i-know",
+        )
+
+
 def private_paths(settings: Config, path: Path) -> tuple[Path, ...]:
     """What no box may see: the state of every installation of this person, and files that hold real credentials."""
     files = [each.path for each in settings.credentials.values() if each.source == "file" and each.path]
@@ -125,12 +206,14 @@ def private_paths(settings: Config, path: Path) -> tuple[Path, ...]:
 class Session:
     """One run: the connection to the server and the box, each the other's condition."""
 
-    def __init__(self, connection: socket.socket, start: Mapping[str, object], template: BoxSpec) -> None:
+    def __init__(self, connection: socket.socket, start: Mapping[str, object], template: BoxSpec, doors: Doors) -> None:
+        self._doors = doors
         self.summary: Mapping[str, object] = {}
+        self.limited: Mapping[str, object] | None = None
         self._connection = connection
         self._start = start
         self._template = template
-        self._box: Box | None = None
+        self._box: Box | Unboxed | None = None
         self._ended: int | None = None
         self._finished: asyncio.Future[None]
         self._interrupted = -IMPATIENCE_SECONDS
@@ -140,13 +223,20 @@ class Session:
         """From the start message to the summary; the exit code of `run`."""
         self._finished = asyncio.get_running_loop().create_future()
         channel = Channel(self._connection)
+        for asked, warning in (("observe", OBSERVED), ("unboxed", NO_BOX)):
+            if self._start.get(asked):
+                say(warning)
         try:
             await channel.send(self._start)
             started = await self._expect(channel, "started")
             with self._launch(started) as self._box:
-                self._hand_over(self._box)
+                if isinstance(self._box, Box):
+                    self._hand_over(self._box)
                 await self._expect(channel, "attached")
-                return await self._serve(channel, self._box)
+                try:
+                    return await self._serve(channel, self._box)
+                finally:
+                    await self._doors.close()
         except (ChannelError, OSError) as error:
             raise NotStartedError(
                 f"the server broke off: {error}", hint="see why: comptroller serve in the foreground"
@@ -154,24 +244,23 @@ class Session:
         finally:
             channel.close()
 
-    def _launch(self, started: Mapping[str, object]) -> Box:
+    def _launch(self, started: Mapping[str, object]) -> Box | Unboxed:
         environment = started.get("environment")
         given = {str(name): str(value) for name, value in environment.items()} if isinstance(environment, dict) else {}
         template = self._template
         if any(template.inherited.get(name) for name in REGION_VARIABLES):
             # The server knows the region of whoever started it; this shell's own goes before.
             given = {name: value for name, value in given.items() if name not in REGION_VARIABLES}
-        return Box.launch(
-            BoxSpec(
-                argv=template.argv,
-                workspace=template.workspace,
-                directory=template.directory,
+        own = dict(template.environment)
+        hosts = started.get("hosts")
+        if not self._start.get("unboxed"):
+            own |= rewrites(map(str, hosts) if isinstance(hosts, list) else (), own)
+        make = Unboxed.launch if self._start.get("unboxed") else Box.launch
+        return make(
+            replace(
+                template,
                 authority_pem=str(started.get("ca_pem", "")),
-                config=template.config,
-                environment={**given, **template.environment, "COMPTROLLER_RUN": str(started.get("run", ""))},
-                inherited=template.inherited,
-                private=template.private,
-                limits=template.limits,
+                environment={**given, **own, "COMPTROLLER_RUN": str(started.get("run", ""))},
             )
         )
 
@@ -182,8 +271,10 @@ class Session:
         if sent != len(line):
             raise NotStartedError("the box's sockets could not be handed to the server")
 
-    async def _serve(self, channel: Channel, box: Box) -> int:
+    async def _serve(self, channel: Channel, box: Box | Unboxed) -> int:
         """Release the command; then whichever comes first: its end, the server's word, or the server's end."""
+        if isinstance(box, Box) and self._doors.places:
+            self._doors.open(box.sockets[0].socket, report=lambda used: count_doors(channel, used), say=say)
         self._listen_to_signals()
         box.release()
         asyncio.get_running_loop().add_reader(box.reports, self._on_news, box)
@@ -194,7 +285,13 @@ class Session:
             code = await waiting
         finally:
             self._deaf(box)
+            await self._doors.close()
+        torn = screen_taken()
         box.close()
+        if torn:
+            _voice.leave_screen()
+        _voice.flush()
+        await self._tell_breach(channel, box)
         await self._warn(box)
         if self._ended == EXIT_LOST:
             reading.cancel()
@@ -203,6 +300,8 @@ class Session:
         code = code if self._ended is None else self._ended
         try:
             async with asyncio.timeout(SUMMARY_SECONDS_MAX):
+                if self._doors.places:
+                    await count_doors(channel, self._doors.use())
                 await channel.send({"op": "exited", "code": code})
                 await self._finished
         except (TimeoutError, OSError):
@@ -211,7 +310,18 @@ class Session:
         await asyncio.gather(reading, return_exceptions=True)
         return code
 
-    async def _warn(self, box: Box) -> None:
+    async def _tell_breach(self, channel: Channel, box: Box | Unboxed) -> None:
+        """Where a limit ended the box, say so to the person and to the server, which records it."""
+        breach = box.breach if isinstance(box, Box) else None
+        if breach is None or self._ended is not None:
+            return
+        self._ended = EXIT_LIMITED
+        say(f"ended: {breach.text}")
+        self.limited = {"limit": breach.limit, "value": breach.value, "used": breach.used}
+        with contextlib.suppress(OSError):
+            await channel.send({"op": "limited", **self.limited, "why": breach.why})
+
+    async def _warn(self, box: Box | Unboxed) -> None:
         """Name the repositories the agent made: git, run in one of them or above it, would run what they say."""
         found = await asyncio.to_thread(box.repositories)
         for folder in found.folders[:REPOSITORIES_TOLD_MAX]:
@@ -221,7 +331,7 @@ class Session:
         if not found.whole:
             say("the workspace has too many folders to look through all of them for new git repositories")
 
-    async def _read(self, channel: Channel, box: Box) -> None:
+    async def _read(self, channel: Channel, box: Box | Unboxed) -> None:
         """Everything the server says while the box lives. Its silence for good is the end of the box."""
         try:
             while True:
@@ -246,9 +356,9 @@ class Session:
             say("the server is gone, and with it the wall: the box was ended")
         self._finish()
 
-    def _heard(self, message: Mapping[str, object], box: Box) -> None:
+    def _heard(self, message: Mapping[str, object], box: Box | Unboxed) -> None:
         if message["op"] == "notice":
-            say(str(message.get("text", "")))
+            _voice.say(str(message.get("text", "")), urgent=message.get("kind") == "held")
         elif message["op"] == "end" and self._ended is None:
             code = message.get("code")
             self._ended = code if isinstance(code, int) and 0 < code < 256 else 124
@@ -273,7 +383,7 @@ class Session:
             else:
                 raise NotStartedError(f"the server said `{message['op']}` where `{wanted}` was due")
 
-    def _on_news(self, box: Box) -> None:
+    def _on_news(self, box: Box | Unboxed) -> None:
         """A protected path was replaced outside. The agent may have met it bare for a moment: a person should know."""
         paths, standing = box.news()
         for path in paths if standing else ():
@@ -296,11 +406,12 @@ class Session:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
         loop.add_signal_handler(signal.SIGTERM, self._on_end)
-        loop.add_signal_handler(signal.SIGHUP, self._on_end)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         loop.add_signal_handler(signal.SIGQUIT, lambda: None)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
-    def _deaf(self, box: Box) -> None:
+    def _deaf(self, box: Box | Unboxed) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(box.reports)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -317,6 +428,12 @@ class Session:
             self._box.signal(signal.SIGINT)
         self._interrupted = moment
 
+    def _on_hangup(self) -> None:
+        """The terminal is gone, and nobody is left to ask twice."""
+        self._on_end()
+        if self._box is not None:
+            asyncio.get_running_loop().call_later(HANGUP_SECONDS, self._box.kill)
+
     def _on_end(self) -> None:
         """Once: the command may end in peace. Twice: now."""
         if self._box is None:
@@ -326,6 +443,11 @@ class Session:
         else:
             self._box.terminate()
         self._asked_to_end = True
+
+
+async def count_doors(channel: Channel, used: Mapping[str, Mapping[str, int]]) -> None:
+    """Tell the server what went through the published ports, for the record."""
+    await channel.send({"op": "doors", "published": used})
 
 
 def in_foreground() -> bool:
@@ -343,8 +465,5 @@ def in_foreground() -> bool:
 
 
 def say(text: str) -> None:
-    """Our words on standard error, each line marked; a raw terminal gets its carriage returns."""
-    end = "\r\n" if sys.stderr.isatty() else "\n"
-    for line in text.splitlines():
-        sys.stderr.write(f"comptroller: {neutral(line)}{end}")
-    sys.stderr.flush()
+    """Our words on standard error, each line marked; held back while a program has the whole screen."""
+    _voice.say(text)

@@ -14,7 +14,7 @@ import click
 import httpx
 
 from comptroller import price
-from comptroller.boundary import CedarBoundary
+from comptroller.boundary import CedarBoundary, explain
 from comptroller.cli.client import config_option, config_path, json_option, print_json
 from comptroller.compose import load_boundary, registry_of
 from comptroller.core.action import Action
@@ -134,7 +134,8 @@ def test(
 ) -> None:
     """Check a description, and show what requests would do, cost and be told.
 
-    Ends with 0 where it can be used, 1 where it cannot, or where operations have no class or are never reached.
+    Ends with 0 where nothing is wrong with it, 1 where it cannot be used, or where operations have no class or are
+    never reached. One that nobody has reviewed is not wrong: its calls are refused all the same.
     """
     path = _config_path(config)
     try:
@@ -286,6 +287,11 @@ def _request(method: str, target: str, lines: Sequence[str], data: str, known: S
             target = parts.path + (f"?{parts.query}" if "?" in target else "") or "/"
     except ValueError as error:
         raise UsageError(f"`{target}` is not a URL") from error
+    if host and not any(host == own or (own.startswith("*.") and host.endswith(own[1:])) for own in known.hosts):
+        raise UsageError(
+            f"`{host}` is no host of `{known.name}`: this request would be none of its calls",
+            hint=f"give a path, or one of its hosts: {', '.join(known.hosts)}",
+        )
     headers = [header for header in headers if header.name != "host"]
     body = data.encode("utf-8")
     if len(body) > BUFFERED_BODY_BYTES_MAX:
@@ -325,6 +331,10 @@ class _Judge:
         if chosen not in config.agents:
             raise UsageError(f"there is no agent `{chosen}`", hint=f"agents: {', '.join(sorted(config.agents))}")
         return cls(boundary=_boundary(config, path, found), agent=chosen)
+
+    def advice(self, action: Action, estimate: Estimate) -> list[str]:
+        """What a person could write to have it allowed or asked."""
+        return list(explain(self.boundary, action, estimate).advice)
 
     def verdict(self, action: Action, estimate: Estimate) -> tuple[str, list[str], list[str]]:
         """Verdict, rules and reasons, before any budget is looked at."""
@@ -373,7 +383,14 @@ def _tried(request: Request, found: Service, judge: _Judge | None) -> dict[str, 
         "verdict": verdict,
         "rules": rules,
         "reasons": reasons,
+        "advice": _advice(action, estimate, found, judge),
     }
+
+
+def _advice(action: Action, estimate: Estimate, found: Service, judge: _Judge | None) -> list[str]:
+    if action.undecodable and "no described operation" in action.reason:
+        return [f"{found.origin}: describe it under `operations`"]
+    return judge.advice(action, estimate) if judge else []
 
 
 # ---------------------------------------------------------------- what is shown
@@ -455,11 +472,14 @@ def _show(found: Service, findings: Sequence[Doubt], tried: Sequence[dict[str, o
             click.echo(neutral(f"  verdict    {item['verdict']}{f' ({rules})' if rules else ''}"))
             for reason in _listed(item["reasons"]):
                 click.echo(f"             {neutral(reason)}")
+            for line in _listed(item["advice"]):
+                click.echo(f"  to change  {neutral(line)}")
     failures = sum(each.failure for each in findings)
     if failures:
         click.echo(f"{failures} problem{'s' * (failures != 1)} in {neutral(found.origin)}")
     else:
-        click.echo(f"{len(found.operations)} operations; {_counted(found)}: good")
+        end = "good" if found.reviewed else "no mistake found; refused until `reviewed: true`"
+        click.echo(f"{len(found.operations)} operations; {_counted(found)}: {end}")
 
 
 def _listed(value: object) -> list[object]:

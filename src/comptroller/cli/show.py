@@ -12,8 +12,11 @@ from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.words import (
     Line,
     amount_text,
+    efforts_text,
     entry_line,
+    part_text,
     price_text,
+    reversible_text,
     seconds_text,
     short_id,
     time_left,
@@ -60,6 +63,10 @@ def approval_text(approval: Mapping[str, Any]) -> str:
     rows += [("classes", neutral_name(", ".join(map(str, approval["classes"]))))]
     rows += [("on", neutral_name(resource)) for resource in approval["resources"]]
     rows += [("with", f"{neutral_name(name)} = {neutral(text)}") for name, text in approval["parameters"]]
+    rows += [("part", part_text(part)) for part in approval["parts"]["lines"]]
+    if approval["parts"]["more"]:
+        rows.append(("part", f"and {approval['parts']['more']:,} more"))
+    rows += [("uses", efforts_text(approval["efforts"])), ("payment", reversible_text(approval["payment"]))]
     rows += [("budget after", _after(row)) for row in approval["budget_after"]]
     rows += [("rule", _rule(rule)) for rule in approval["rules"]]
     rows += [("yes by", _vote(vote)) for vote in approval["votes"]]

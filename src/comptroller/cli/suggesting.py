@@ -55,7 +55,7 @@ def _of_run(run: str, config: Path | None) -> Iterator[_Entry]:
         while True:
             page = client.get("/v1/entries", after=after, limit=PAGE_ENTRIES, run=run)
             for entry in page["entries"]:
-                if entry.get("kind") == EntryKind.ACTION_DENIED.value and (case := case_of(entry, 0)) is not None:
+                if _was_denied(entry) and (case := case_of(entry, 0)) is not None:
                     yield _Entry(case)
             after = page["next"]
             if len(page["entries"]) < PAGE_ENTRIES:
@@ -65,14 +65,20 @@ def _of_run(run: str, config: Path | None) -> Iterator[_Entry]:
 def _of_file(file: Path, judge: Judge) -> Iterator[Denied]:
     bad = BadLines()
     for case in cases(file, bad):
-        recorded_kind = case.members.get("kind")
-        if recorded_kind == EntryKind.ACTION_DENIED.value:
+        if _was_denied(case.members):
             yield from _of_entry(case, judge)
             continue
         for recorded in read(case, judge.who).actions:
             item = judge.judge(recorded)
             if item.result.kind is VerdictKind.DENY:
                 yield Denied(action=item.action, estimate=item.estimate)
+
+
+def _was_denied(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry tells of a denied action, or of one that would have been and went in an observed run."""
+    body = entry.get("body")
+    would = isinstance(body, Mapping) and body.get("would") == VerdictKind.DENY.value
+    return would or entry.get("kind") == EntryKind.ACTION_DENIED.value
 
 
 def _of_entry(case: Case, judge: Judge) -> Iterator[Denied]:

@@ -15,6 +15,9 @@ from comptroller.decode.records import Case, Reading
 REASONS_MAX = 1000
 """Further reasons for being undecoded are counted together."""
 OTHER_REASONS = "other reasons"
+OTHER_SERVICES = "other services"
+UNNAMED = "unnamed"
+"""The starter pack's rule against what is not named for an agent."""
 SEVERITY = {VerdictKind.ALLOW: 0, VerdictKind.REQUIRE_APPROVAL: 1, VerdictKind.DENY: 2}
 QUIET = frozenset({ActionClass.READ, ActionClass.WRITE})
 
@@ -79,6 +82,8 @@ class Tally:
     first: dict[str, str] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     wire: Counter[str] = field(default_factory=Counter)
+    unnamed: Counter[str] = field(default_factory=Counter)
+    """Services of actions that were denied because nobody named the service for the agent."""
 
     @property
     def cases(self) -> int:
@@ -112,6 +117,9 @@ class Tally:
         if item.result.kind is VerdictKind.REQUIRE_APPROVAL:
             self.asked += 1
             self.questions.update(kind.value for kind in item.action.classes - QUIET)
+        elif UNNAMED in item.result.rules and not item.action.undecodable:
+            service = item.action.service
+            self.unnamed[service if service in self.unnamed or len(self.unnamed) < REASONS_MAX else OTHER_SERVICES] += 1
         if item.action.undecodable:
             reason = item.action.reason or "it could not be decoded"
             known = reason in self.reasons or len(self.reasons) < REASONS_MAX
@@ -138,6 +146,7 @@ class Tally:
                 "written_and_read_back": written,
                 "share": round(written / through, 4) if through else None,
             },
+            "unnamed": dict(self.unnamed.most_common()),
             "undecoded": [
                 {"reason": reason, "count": count, "first": self.first.get(reason, "")}
                 for reason, count in self.reasons.most_common()

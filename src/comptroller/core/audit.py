@@ -41,6 +41,9 @@ class EntryKind(StrEnum):
     BRAKE_THAWED = "brake.thawed"
     BRAKE_KILLED = "brake.killed"
     BOX_REFUSED = "box.refused"
+    BOX_LIMITED = "box.limited"
+    DOOR_OPENED = "door.opened"
+    DOOR_CLOSED = "door.closed"
     FIELD_ERASED = "field.erased"
 
 

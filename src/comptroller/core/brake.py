@@ -35,7 +35,10 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One execution of an agent in one box. `path` is its scope (`acme/ml/research/RUN_ID`)."""
+    """One execution of an agent in one box. `path` is its scope (`acme/ml/research/RUN_ID`).
+
+    `observed`: cheap actions on unnamed hosts go and are recorded as `would_deny`. `unboxed`: it has no box at all.
+    """
 
     id: str
     agent: str
@@ -46,3 +49,5 @@ class Run:
     started_at: datetime
     ended_at: datetime | None = None
     exit_code: int | None = None
+    observed: bool = False
+    unboxed: bool = False

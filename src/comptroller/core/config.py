@@ -25,8 +25,14 @@ from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 PRICE_FACTOR_MAX = 10
-PROCESS_LIMITS = ("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds")
-"""What `agents.NAME.limits` may hold; each applies to every process of the agent."""
+TCP_ALLOWANCE_BYTES_MIN = 1 << 10
+TCP_ALLOWANCE_BYTES_MAX = 1 << 30
+BOX_LIMITS = (
+    *("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds", "disk_bytes", "wall_seconds"),
+)
+"""What `agents.NAME.limits` may hold; each applies to the agent's box as a whole, `file_bytes` to every file."""
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+FILES_MAX = 1_000
 HOST_PATTERN = r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 PRIVATE_SUFFIXES = frozenset(
     {"corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test"}
@@ -79,6 +85,7 @@ def _host(name: str) -> str:
 
 
 Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN), AfterValidator(_host)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class _Part(BaseModel):
@@ -130,10 +137,39 @@ class LimitConfig(_Part):
         return {unit: amount for unit, amount in pairs.items() if amount is not None}
 
 
+class TcpConfig(_Part):
+    """A service that does not speak HTTP and is carried without being understood: off unless it is named here.
+
+    `tls`: how the gateway encrypts to it, outside the box, and verifies it. `allowance_bytes`: how much a connection
+    may send before it has to be allowed again.
+    """
+
+    host: Host
+    port: int = Field(ge=1, le=65_535)
+    tls: Literal["none", "direct", "postgres"] = "none"
+    allowance_bytes: int = Field(default=1 << 20, ge=TCP_ALLOWANCE_BYTES_MIN, le=TCP_ALLOWANCE_BYTES_MAX)
+
+    @field_validator("host")
+    @classmethod
+    def _one(cls, value: str) -> str:
+        if value.startswith("*."):
+            raise ValueError(f"`{value}` names many hosts: each service is one host and port")
+        return value
+
+
+class FilesConfig(_Part):
+    """Which paths of its workspace an agent must not change (`read_only`) or not read (`masked`); relative to the
+    workspace, or absolute. What lies elsewhere is shown besides, read-only."""
+
+    read_only: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=FILES_MAX)
+    masked: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=FILES_MAX)
+
+
 class AgentConfig(_Part):
     """A named principal: what it may reach, whose it is, and what one run of it may spend.
 
-    `services` and `hosts` are what the starter policies let it read and write; `limits` limit its processes.
+    `services` and `hosts` are what the starter policies let it read and write; `limits` limit its box. `forbid`
+    names options of `comptroller run` that nobody may use for it.
     """
 
     team: Name
@@ -147,13 +183,27 @@ class AgentConfig(_Part):
     environment: Mapping[str, str] = Field(default_factory=dict)
     per_run: LimitConfig = LimitConfig()
     limits: Mapping[str, int] = Field(default_factory=dict)
+    files: FilesConfig = FilesConfig()
+    inherit: tuple[Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)], ...] = Field(default=(), strict=False)
+    devices: tuple[Literal["gpu"], ...] = Field(default=(), strict=False)
+    forbid: tuple[Literal["observe", "unsafe-no-box", "publish", "host-service"], ...] = Field(default=(), strict=False)
+    tcp: tuple[TcpConfig, ...] = Field(default=(), strict=False)
+
+    @field_validator("tcp")
+    @classmethod
+    def _tcp(cls, value: tuple[TcpConfig, ...]) -> tuple[TcpConfig, ...]:
+        places = [(each.host, each.port) for each in value]
+        for host, port in places:
+            if places.count((host, port)) > 1:
+                raise ValueError(f"`{host}:{port}` is there twice")
+        return value
 
     @field_validator("limits")
     @classmethod
     def _limits(cls, value: Mapping[str, int]) -> Mapping[str, int]:
         for name, limit in value.items():
-            if name not in PROCESS_LIMITS:
-                raise ValueError(f"there is no limit `{name}`; known: {', '.join(PROCESS_LIMITS)}")
+            if name not in BOX_LIMITS:
+                raise ValueError(f"there is no limit `{name}`; known: {', '.join(BOX_LIMITS)}")
             if limit < 1:
                 raise ValueError(f"limit `{name}` must be at least 1")
         return value
@@ -263,11 +313,13 @@ class NotifyConfig(_Part):
 
 class PricesConfig(_Part):
     """How list prices become what is paid. `factors`: what an account pays of the list price (0.85 with a discount of
-    15 %). `node_usd_per_hour`: one Kubernetes node, by the cluster's host, `default` for any other. `max_age_days`:
-    after how many days a price counts as old, and its bounds widen."""
+    15 %). `node_usd_per_hour`: one Kubernetes node, by the cluster's host, `default` for any other. `coin_usd`: the
+    most that one coin of a chain may be worth (`eth`). `max_age_days`: after how many days a price counts as old, and
+    its bounds widen."""
 
     factors: Mapping[str, str | int | float] = Field(default_factory=dict)
     node_usd_per_hour: Mapping[str, str | int | float] = Field(default_factory=dict)
+    coin_usd: Mapping[Name, str | int | float] = Field(default_factory=dict)
     max_age_days: int = Field(default=PRICE_AGE_DAYS_DEFAULT, ge=1, le=3650)
 
     @field_validator("factors")
@@ -277,7 +329,7 @@ class PricesConfig(_Part):
             price_factor(factor, account)
         return value
 
-    @field_validator("node_usd_per_hour")
+    @field_validator("node_usd_per_hour", "coin_usd")
     @classmethod
     def _nodes(cls, value: Mapping[str, str | int | float]) -> Mapping[str, str | int | float]:
         for dollars in value.values():
@@ -287,6 +339,10 @@ class PricesConfig(_Part):
     def factor_of(self) -> dict[str, Decimal]:
         """Account -> factor."""
         return {account: price_factor(factor, account) for account, factor in self.factors.items()}
+
+    def coins(self) -> dict[str, int]:
+        """Coin -> the most it may be worth, in micro-dollars."""
+        return {coin: usd_micros(dollars) for coin, dollars in self.coin_usd.items()}
 
     def nodes(self) -> dict[str, int]:
         """Cluster host, or `default` -> micro-dollars an hour."""

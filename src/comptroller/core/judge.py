@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from comptroller.core.action import ActionClass
 from comptroller.core.approval import Approval, ApprovalState, grant_conflict
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import BudgetState, Shortage, shortages
@@ -20,10 +21,18 @@ from comptroller.core.verdict import (
     VerdictKind,
 )
 
+OBSERVED_CLASSES = frozenset({ActionClass.READ, ActionClass.WRITE, ActionClass.INFER, ActionClass.COMMUNICATE})
+"""What an observed run may do on hosts that are not named for its agent."""
+OBSERVED_RULE = "unnamed"
+"""The one `forbid` an observed run looks past: that of the starter pack which denies what is not named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """All that one judgement rests on, read under one lock. `approvals`: this run's for this digest, newest first."""
+    """All that one judgement rests on, read under one lock. `approvals`: this run's for this digest, newest first.
+
+    `cheap`: every class of the action is in `OBSERVED_CLASSES`, and neither its host nor its service is named.
+    """
 
     digest: str
     boundary: BoundaryResult
@@ -33,13 +42,15 @@ class Case:
     brakes: tuple[Brake, ...]
     run: Run | None
     now: datetime
+    cheap: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """The verdict, what an allow reserves, and the grant it uses up. `pending` is the open question to join.
 
-    `short` says that nothing but the size of the action stands against it: a smaller one may fit.
+    `short` says that nothing but the size of the action stands against it: a smaller one may fit. `would_deny` says
+    that the boundary denies it, and that it goes because its run is observed; reasons and rules are the denial's.
     """
 
     verdict: Verdict
@@ -47,6 +58,7 @@ class Judgement:
     grant: Approval | None = None
     pending: Approval | None = None
     short: bool = False
+    would_deny: bool = False
 
 
 def judge(case: Case) -> Judgement:
@@ -54,7 +66,8 @@ def judge(case: Case) -> Judgement:
     stopped = _stopped(case)
     if stopped is not None:
         return _deny(stopped)
-    if case.boundary.kind is VerdictKind.DENY:
+    would_deny = case.boundary.kind is VerdictKind.DENY
+    if would_deny and not _observed(case):
         return _deny(*case.boundary.reasons, rules=case.boundary.rules)
     obligations = _obligations(case)
     grant = _grant(case, obligations) if obligations else None
@@ -70,6 +83,7 @@ def judge(case: Case) -> Judgement:
             verdict=Verdict(kind=VerdictKind.ALLOW, reasons=case.boundary.reasons, rules=rules),
             wanted=wanted,
             grant=grant,
+            would_deny=would_deny,
         )
     return _ask(case, obligations, wanted)
 
@@ -81,6 +95,25 @@ def _stopped(case: Case) -> Reason | None:
     if case.run is None or case.run.state is not RunState.ACTIVE:
         return Reason(code="no_run", text="the run is not active")
     return None
+
+
+def _observed(case: Case) -> bool:
+    """True where an observed run goes on past the boundary: a cheap action, denied for being unnamed and nothing else.
+
+    Any other `forbid`, an erring rule, an action nobody can read: these stay denied.
+    """
+    reasons = case.boundary.reasons
+    return (
+        case.cheap
+        and case.run is not None
+        and case.run.observed
+        and bool(reasons)
+        and all(
+            reason.code == "no_permit" or (reason.code == "forbidden" and reason.rule == OBSERVED_RULE)
+            for reason in reasons
+        )
+        and set(case.boundary.rules) <= {OBSERVED_RULE}
+    )
 
 
 def _obligations(case: Case) -> tuple[Obligation, ...]:

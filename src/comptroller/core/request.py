@@ -43,6 +43,7 @@ class Request:
     `host` is lower-case, without port, and equal to the TLS server name. `body` is whole (framing removed) unless
     `stream` is set, in which case it is empty. `accounts` maps a service family (`aws`, `stripe`, a host) to the
     account its credential belongs to, as configured for this agent; `attempt` names connection and sequence number.
+    Transport `tcp` is a connection nobody understands: host, port, and how much it may send as its stream's length.
     """
 
     scheme: Literal["http", "https"]
@@ -57,6 +58,7 @@ class Request:
     stream: Stream | None = None
     accounts: Mapping[str, str] = field(default_factory=dict)
     attempt: str = ""
+    transport: Literal["http", "tcp"] = "http"
 
     @property
     def endpoint(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from urllib.parse import unquote, unquote_to_bytes
 
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome
@@ -12,6 +13,7 @@ from comptroller.core.request import NativeResponse, Outgoing, Request, Unencoda
 from comptroller.core.secrecy import random_looking
 from comptroller.core.verdict import Verdict, VerdictKind
 from comptroller.decode.shape import (
+    FORM_TYPE,
     METHOD_PATTERN,
     Undecodable,
     bound_headers,
@@ -65,11 +67,15 @@ PASSED_HEADERS = ("accept-encoding", "accept-language", "idempotency-key", "user
 credentials the agent sends (`authorization`, `cookie`, `x-api-key`), hop-by-hop and forwarding headers above all."""
 OVERRIDE_HEADERS = ("x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url")
 """Headers by which some servers do something other than method and path say: a request with one is refused."""
+OVERRIDE_MEMBERS = frozenset({"_method", "_httpmethod", "x-http-method-override"})
+"""The same in a query or a form: web frameworks take a POST for what `_method` says."""
 PATH_IN_SENTENCE_MAX = 120
 X402_DECIMALS = 6
 """Of every token whose signed transfers are known here."""
 KEY_CHARACTERS_SHOWN = 4
 
+_FORM_OVERRIDE = re.compile(rb"(?i)(?:^|[&;])(_method|_httpmethod|x-http-method-override)(?=[=&;]|$)")
+_PART_NAME = re.compile(rb"(?i)\bname=\"?([^\"\r\n;]{1,64})")
 _SECRET_NAME = re.compile(r"(?i)token|key|secret|passw|sig|auth|cred|code")
 
 
@@ -96,6 +102,8 @@ class HttpCodec:
                 raise Undecodable(f"the header `{name}` asks for something other than method and path say")
         refuse_upgrade(request)
         target = parse_target(request.target)
+        if request.method == "POST" and not OVERRIDE_MEMBERS.isdisjoint(_member_names(request, target)):
+            raise Undecodable("a member of the query or the form asks for another method")
         headers = bound_headers(request, BOUND_HEADERS, lists=LIST_HEADERS)
         paid = signed_payment(request)
         key = only_header(request, "idempotency-key")
@@ -221,6 +229,16 @@ def content_type_of(request: Request) -> str:
     if encoding is not None and encoding.strip().lower() != "identity":
         raise Undecodable("the body is compressed")
     return media_type(only_header(request, "content-type"))
+
+
+def _member_names(request: Request, target: Target) -> Iterable[str]:
+    """Names of the query's members, and of those of a form that matter, in lower case."""
+    yield from (unquote(name).lower() for name, _ in target.query)
+    kind = media_type(",".join(request.all("content-type")))
+    if kind == FORM_TYPE:
+        yield from (name.decode("latin-1").lower() for name in _FORM_OVERRIDE.findall(unquote_to_bytes(request.body)))
+    elif kind == "multipart/form-data":
+        yield from (name.decode("latin-1").lower() for name in _PART_NAME.findall(request.body))
 
 
 def _paid(action: Action) -> str:

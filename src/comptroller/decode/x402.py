@@ -19,7 +19,7 @@ HEADERS = ("x-payment", "payment-signature")
 """Where version 1 and version 2 carry the payment."""
 UINT256_DIGITS_MAX = 78
 
-_AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}")
+_AMOUNT = re.compile(rf"0|[1-9][0-9]{{0,{UINT256_DIGITS_MAX - 1}}}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _NONCE = re.compile(r"0x[0-9a-fA-F]{64}")
 _SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}")

@@ -76,11 +76,11 @@ def action_private(action: Action, sentence: str) -> dict[str, object]:
         "resources": [scrubbed(name) for name in action.resources],
         "sentence": sentence,
         "undecodable": action.reason,
-        "payment": None if action.payment is None else _payment(action.payment),
+        "payment": None if action.payment is None else payment_body(action.payment),
     }
 
 
-def _payment(payment: Payment) -> dict[str, object]:
+def payment_body(payment: Payment) -> dict[str, object]:
     """What is paid to whom, so that other policies can be asked about it later."""
     return {
         "amount_minor": payment.amount_minor,

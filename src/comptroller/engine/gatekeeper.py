@@ -25,6 +25,7 @@ from comptroller.core.verdict import (
 from comptroller.decode.codec import Codec, Lowerable
 from comptroller.engine.hub import Hub
 from comptroller.engine.messages import refusal
+from comptroller.engine.parts import parts_told
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
 from comptroller.engine.settle import Settler
 from comptroller.ports import Boundary, Clock, Pricer, Registry
@@ -210,11 +211,14 @@ class Gatekeeper:
 
     def _proposal(self, codec: Codec, action: Action, digest: str) -> Proposal:
         estimate = self._pricer.estimate(action)
+        boundary = self._boundary().evaluate(action, estimate)
+        asks = boundary.kind is VerdictKind.REQUIRE_APPROVAL or estimate.unknown(Unit.USD_MICROS)
         return Proposal(
             action=action,
             digest=digest,
             estimate=estimate,
-            boundary=self._boundary().evaluate(action, estimate),
+            boundary=boundary,
+            parts=parts_told(action, codec.sentence, self._pricer.estimate) if asks and action.parts else {},
             sentence=scrubbed(codec.sentence(action)),
             carries_on=self._begun.get((action.run, action.call.part_of), "") if action.call.part_of else "",
         )

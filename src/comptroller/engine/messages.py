@@ -8,7 +8,7 @@ from comptroller.core.verdict import Conflict, Verdict, VerdictKind
 NEXT_STEP = {
     Conflict.FROZEN.value: "stop and report to the person you work for: this run is stopped",
     Conflict.REJECTED.value: "do not repeat this request; choose another way or report back",
-    Conflict.BUDGET_EXCEEDED.value: "ask for less, or report that the budget does not suffice",
+    Conflict.BUDGET_EXCEEDED.value: "ask for less, or state a limit (max_tokens), or report that the budget is short",
     "too_many_questions": "wait for the answers to what was asked before",
     "store_lost": "nothing passes until a person has mended it; wait, or report back",
     "no_budget": "report that no budget is set for this",

@@ -26,8 +26,19 @@ class Runs:
         self._hub = hub
         self._runbook = runbook
 
-    async def start(self, *, agent: str, purpose: str | None, resume: str | None, per_run: Mapping[Unit, int]) -> Run:
+    async def start(
+        self,
+        *,
+        agent: str,
+        purpose: str | None,
+        resume: str | None,
+        per_run: Mapping[Unit, int],
+        observed: bool = False,
+        unboxed: bool = False,
+    ) -> Run:
         """Start a run of `agent`, or make run `resume` active again with its budget, identity and unused grants.
+
+        `observed` and `unboxed` hold until it ends, also for a resumed run, whatever it was before.
 
         Raises `UsageError` for an unknown agent or run, `RefusedError` for a killed or active one.
         """
@@ -42,6 +53,8 @@ class Runs:
             purpose=purpose or self._runbook.purpose_of(agent),
             state=RunState.ACTIVE,
             started_at=now,
+            observed=observed,
+            unboxed=unboxed,
         )
 
         def decide(facts: Facts) -> tuple[Changes, Run]:
@@ -52,7 +65,8 @@ class Runs:
                 ),
             )
             if resume is not None:
-                run, budgets = _resumed(facts, resume, agent, path), ()
+                resumed = _resumed(facts, resume, agent, path)
+                run, budgets = replace(resumed, observed=observed, unboxed=unboxed), ()
             for brake in facts.brakes:
                 if brake.state is not BrakeState.FREE:
                     raise RefusedError(
@@ -64,6 +78,7 @@ class Runs:
                 "owner": run.owner,
                 "resumed": resume is not None,
                 "per_run": amounts_body(per_run),
+                **marks_of(run),
             }
             entry = self._scribe.draft(
                 EntryKind.RUN_STARTED,
@@ -95,7 +110,7 @@ class Runs:
                 at=now,
                 agent=run.agent,
                 run=run.id,
-                body={"exit_code": exit_code, "reason": reason},
+                body={"exit_code": exit_code, "reason": reason, **marks_of(run)},
             )
             return Changes(entries=(entry,), runs=(ended,)), ended
 
@@ -113,6 +128,13 @@ class Runs:
         for run in active:
             await self.end(run.id, exit_code=None, reason="comptroller restarted")
         return len(active)
+
+
+def marks_of(run: Run | None) -> dict[str, object]:
+    """What every entry of a run says of it where the wall was not all there."""
+    if run is None:
+        return {}
+    return {**({"observed": True} if run.observed else {}), **({"unboxed": True} if run.unboxed else {})}
 
 
 def _resumed(facts: Facts, run_id: str, agent: str, path: str) -> Run:

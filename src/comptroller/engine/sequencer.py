@@ -6,7 +6,7 @@ The only file that makes a `Permit`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from comptroller.core.action import Action, ActionClass
@@ -14,12 +14,14 @@ from comptroller.core.approval import Approval, ApprovalState, GrantState
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.budget import BudgetState, rooms, scopes_of
 from comptroller.core.estimate import Estimate, Unit
-from comptroller.core.judge import Case, Judgement, judge
+from comptroller.core.judge import OBSERVED_CLASSES, Case, Judgement, judge
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.secrecy import scrubbed, shown
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
-from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body
+from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
 from comptroller.engine.hub import Hub
+from comptroller.engine.parts import services_within
+from comptroller.engine.runs import marks_of
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
 
 PENDING_SECONDS_DEFAULT = 8 * 3600
@@ -34,6 +36,9 @@ CLOCK_SKEW_SECONDS_MAX = 60
 
 QUESTIONS_OPEN_MAX = 100
 """Of one run, besides those that are asked in the same moment: nobody reads more, and one may hide among them."""
+
+_EFFORTS = (Unit.TOKENS, Unit.GPU_SECONDS, Unit.MILLIWATT_HOURS, Unit.MILLIGRAMS_CO2E)
+"""What people are told beside money, where it applies."""
 
 TOO_MANY = Reason(code="too_many_questions", text=f"{QUESTIONS_OPEN_MAX} questions of this run wait for people already")
 MOVED = Reason(code="no_run", text="the agent's team changed since this run began: its budget is elsewhere")
@@ -61,6 +66,7 @@ class Proposal:
 
     `carries_on` is the approval by which something began that this action is a part of. `smaller` makes the same
     action fit into the room that is left per unit, where that can be done (pure and quick); `lowered` then says how.
+    `parts` is what people are told of the action's parts.
     """
 
     action: Action
@@ -71,6 +77,7 @@ class Proposal:
     carries_on: str = ""
     smaller: Callable[[Mapping[Unit, int]], Proposal | None] | None = None
     lowered: str = ""
+    parts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,7 @@ class _Decision:
     asked: bool = False
     used: str = ""
     smaller: Proposal | None = None
+    would_deny: bool = False
 
 
 class Sequencer:
@@ -137,6 +145,13 @@ class Sequencer:
         questions = await self._open_questions(proposal)
 
         def decide(facts: Facts) -> tuple[Changes, _Decision]:
+            changes, decision = decided(facts)
+            if marks := marks_of(facts.run):
+                entries = tuple(replace(entry, body={**entry.body, **marks}) for entry in changes.entries)
+                changes = replace(changes, entries=entries)
+            return changes, decision
+
+        def decided(facts: Facts) -> tuple[Changes, _Decision]:
             if facts.run is not None and facts.run.path != path:
                 return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(MOVED,)))
             case = Case(
@@ -148,10 +163,11 @@ class Sequencer:
                 brakes=facts.brakes,
                 run=facts.run,
                 now=now,
+                cheap=facts.run is not None and facts.run.observed and self._cheap(proposal),
             )
             if facts.calls and _may_resend(facts.calls[0], now):
-                resent = judge(_as_sent(case, facts.calls[0])).verdict
-                if resent.allowed:
+                resent = judge(_as_sent(case, facts.calls[0]))
+                if resent.verdict.allowed:
                     return self._resend(proposal, facts.calls[0], resent)
             judgement = judge(_as_part(case, facts.approval))
             if judgement.short and (smaller := self._fitting(proposal, case)) is not None:
@@ -186,6 +202,18 @@ class Sequencer:
         self._publish(decision.smaller or proposal, decision, done.indices)
         return Sequenced(verdict=decision.verdict, permit=permit, approval=decision.approval, proposal=decision.smaller)
 
+    def _cheap(self, proposal: Proposal) -> bool:
+        """Whether an observed run may go on past the boundary with it: only that its host and service are
+        not named is in the way. What brings about further actions is never cheap."""
+        action = proposal.action
+        return (
+            proposal.boundary.kind is VerdictKind.DENY
+            and not action.parts
+            and bool(action.classes)
+            and action.classes <= OBSERVED_CLASSES
+            and not self._runbook.names(action.agent, action.service, action.host)
+        )
+
     async def _open_questions(self, proposal: Proposal) -> int:
         """How many questions of this run wait for people, where this may become another."""
         asks = proposal.boundary.kind is VerdictKind.REQUIRE_APPROVAL or proposal.estimate.unknown(Unit.USD_MICROS)
@@ -219,7 +247,11 @@ class Sequencer:
             created_at=now,
             approval=judgement.grant.id if judgement.grant else "",
         )
-        extra: dict[str, object] = {"reservation": reservation_id, "reserved": amounts_body(judgement.wanted)}
+        extra: dict[str, object] = {
+            "reservation": reservation_id,
+            "reserved": amounts_body(judgement.wanted),
+            **_would(judgement),
+        }
         used: tuple[Approval, ...] = ()
         if proposal.carries_on:
             extra["carries_on"] = proposal.carries_on
@@ -237,17 +269,20 @@ class Sequencer:
             approvals=used,
         )
         grant = judgement.grant.id if judgement.grant else ""
-        return changes, _Decision(verdict=judgement.verdict, reservation=reservation_id, used=grant)
+        return changes, _Decision(
+            verdict=judgement.verdict, reservation=reservation_id, used=grant, would_deny=judgement.would_deny
+        )
 
-    def _resend(self, proposal: Proposal, reservation: Reservation, verdict: Verdict) -> tuple[Changes, _Decision]:
+    def _resend(self, proposal: Proposal, reservation: Reservation, judgement: Judgement) -> tuple[Changes, _Decision]:
         """The service guarantees idempotency by this token: the same call goes again under its reservation.
 
         From now on two answers may come, and a refusal of one says nothing about the other: the money goes to suspense,
         from which only a known cost frees it.
         """
-        extra: dict[str, object] = {"reservation": reservation.id, "resent": True}
+        verdict = judgement.verdict
+        extra: dict[str, object] = {"reservation": reservation.id, "resent": True, **_would(judgement)}
         entry = self._entry(EntryKind.ACTION_ALLOWED, proposal, verdict, extra)
-        decision = _Decision(verdict=verdict, reservation=reservation.id)
+        decision = _Decision(verdict=verdict, reservation=reservation.id, would_deny=judgement.would_deny)
         if reservation.state is not ReservationState.DISPATCHED:
             return Changes(entries=(entry,)), decision
         held = replace(reservation, state=ReservationState.SUSPENSE)
@@ -325,6 +360,9 @@ class Sequencer:
             "standing": Unit.USD_MICROS_PER_HOUR in estimate.bounds,
             "term_seconds": estimate.term_seconds,
             "basis": estimate.basis,
+            "payment": None if action.payment is None else payment_body(action.payment),
+            "parts": dict(proposal.parts),
+            "efforts": {unit.value: estimate.high(unit) for unit in _EFFORTS if unit in estimate.bounds},
             "purpose": self._runbook.purpose_of(action.agent),
             "budget_after": [
                 {
@@ -359,6 +397,7 @@ class Sequencer:
                 "run": action.run,
                 "operation": action.operation,
                 "service": action.service,
+                "part_services": services_within(action),
                 "host": action.host,
                 "account": action.account,
                 "classes": sorted(action.classes),
@@ -367,9 +406,15 @@ class Sequencer:
                 "rules": list(decision.verdict.rules),
                 "reasons": [{"code": r.code, "text": r.text} for r in decision.verdict.reasons],
                 "approval": decision.approval.id if decision.approval else "",
+                **({"would": VerdictKind.DENY.value} if decision.would_deny else {}),
                 "usd_micros_high": proposal.estimate.high(Unit.USD_MICROS),
             },
         )
+
+
+def _would(judgement: Judgement) -> dict[str, object]:
+    """What the boundary said of what an observed run did all the same; its rules and reasons are in the entry."""
+    return {"would": VerdictKind.DENY.value} if judgement.would_deny else {}
 
 
 def _as_sent(case: Case, first: Reservation) -> Case:

@@ -24,7 +24,7 @@ from comptroller.price.energy import (
 )
 from comptroller.price.gcp import gcp_cost
 from comptroller.price.inference import affordable, affordable_output, inference_cost, model_cost
-from comptroller.price.keys import price_key
+from comptroller.price.keys import price_key, price_keys
 from comptroller.price.kubernetes import kubernetes_cost
 from comptroller.price.model_lists import PROVIDERS
 from comptroller.price.tokens import ethereum_cost, paid_dollars
@@ -45,6 +45,8 @@ FAMILIES: Mapping[str, Pricing] = {
 _COSTLY = frozenset({ActionClass.PROVISION, ActionClass.PAY, ActionClass.INFER, ActionClass.UNKNOWN})
 PRICED_UNITS = frozenset({Unit.USD_MICROS, Unit.USD_MICROS_PER_HOUR, Unit.TOKENS})
 """Units whose bound is a price: one that a real cost exceeded is distrusted until somebody confirms it."""
+_ON_CHAIN = frozenset({"ethereum", "http"})
+"""Families whose payments are signed for a chain, in the smallest units of its tokens and coins."""
 _SENDING = frozenset({ActionClass.WRITE, ActionClass.COMMUNICATE, ActionClass.INFER})
 
 __all__ = ["SHIPPED", "TERM_SECONDS_DEFAULT", "PriceBook", "Prices", "actual", "estimate", "price_key", "warm"]
@@ -136,10 +138,13 @@ def estimate(action: Action, book: PriceBook = SHIPPED) -> Estimate:
 def actual(action: Action, outcome: Outcome, book: PriceBook = SHIPPED) -> Mapping[Unit, int]:
     """What was really paid, as far as `outcome` proves it; a unit that is left out keeps its whole reservation.
 
-    A failed call (`charged` False) cost nothing but itself. Fewer machines than asked cost their share.
+    A failed call (`charged` False) cost nothing but itself, and one that was never sent (status 0) nothing at all but
+    its count. Fewer machines than asked cost their share.
     """
     paid: dict[Unit, int] = {unit: amount for unit, amount in outcome.actual.items() if amount >= 0}
     paid[Unit.CALLS] = 1
+    if outcome.charged is False and outcome.status == 0:
+        return {**dict.fromkeys(estimate(action, book).bounds, 0), Unit.CALLS: 1}
     costly = action.classes & _COSTLY
     if not costly:
         return paid
@@ -247,8 +252,7 @@ def _distrusted(action: Action, book: PriceBook) -> str:
     """The key of a distrusted price that this action rests on; empty where there is none."""
     if not book.distrusted:
         return ""
-    key = price_key(action)
-    if key in book.distrusted:
+    if key := next((key for key in price_keys(action) if key in book.distrusted), ""):
         return key
     return next((found for part in action.parts if (found := _distrusted(part, book))), "")
 
@@ -284,6 +288,7 @@ def _payment(action: Action, book: PriceBook) -> Bound:
     if payment is None or payment.amount_minor < 0:
         return UNKNOWN
     if payment.currency.lower() != "usd":
-        return paid_dollars(payment, book)
+        # Elsewhere an amount is in hundredths, whatever a caller names its currency: `DAI` is no token there.
+        return paid_dollars(payment, book) if _family(action) in _ON_CHAIN else UNKNOWN
     amount = payment.amount_minor * USD_MICROS_PER_MINOR
     return bound(amount, amount)

@@ -14,6 +14,7 @@ from comptroller.price.sizes import size_of
 
 SAGEMAKER_TIMES = ("1.05", "1.55")
 EMR_TIMES = ("1.05", "1.45")
+EMR_ROOT_GB_MAX = 100
 EMR_GB_PER_VCPU = 32
 """EMR attaches up to this much storage of its own per vCPU."""
 EKS_TYPE_DEFAULT = "t3.medium"
@@ -32,7 +33,6 @@ GLUE_DPUS: Mapping[str, str] = {
     "Standard": "1", "G.025X": "0.25", "G.1X": "1", "G.2X": "2", "G.4X": "4", "G.8X": "8", "G.12X": "12", "G.16X": "16",
     "R.1X": "1", "R.2X": "2", "R.4X": "4", "R.8X": "8", "Z.2X": "2",
 }  # fmt: skip
-GLUE_DPUS_DEFAULT = 10
 VPC_ADDONS_FREE = frozenset(
     {"vpc-cni", "coredns", "kube-proxy", "aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-mountpoint-s3-csi-driver"}
     | {"eks-pod-identity-agent", "snapshot-controller", "amazon-cloudwatch-observability", "adot", "metrics-server"}
@@ -92,7 +92,7 @@ def ecs_tasks(action: Action, bill: Bill) -> Cost:
     count = max(1, action.quantity)
     overrides = mapping(members.get("overrides"))
     vcpus, gigabytes = _fargate_size(overrides)
-    known = overrides.get("cpu") is not None and overrides.get("memory") is not None
+    known = bool(amount(overrides.get("cpu")) and amount(overrides.get("memory")))
     spot = "FARGATE_SPOT" in providers
     least = (vcpus, gigabytes) if known else (Decimal("0.25"), Decimal("0.5"))
     bill.standing("fargate:vcpu", vcpus * count, least=0 if spot else least[0] * count)
@@ -178,8 +178,12 @@ def emr_cluster(action: Action, bill: Bill) -> Cost:
     fleets = [*sequence(instances.get("InstanceFleets"))]
     if "InstanceFleet" in members:
         fleets.append(members["InstanceFleet"])
+    if (whole(members.get("EbsRootVolumeSize", 0)) or 0) > EMR_ROOT_GB_MAX:
+        raise Unpriced("volumes")
     for item in fleets:
         fleet = mapping(item)
+        if any("EbsConfiguration" in mapping(one) for one in sequence(fleet.get("InstanceTypeConfigs"))):
+            raise Unpriced("volumes")
         kinds = [text(mapping(one).get("InstanceType")) for one in sequence(fleet.get("InstanceTypeConfigs"))]
         wanted = (whole(fleet.get("TargetOnDemandCapacity")) or 0) + (whole(fleet.get("TargetSpotCapacity")) or 0)
         groups += [(_dearest_of(bill, kinds), max(1, wanted))]
@@ -256,6 +260,8 @@ def _machine_groups(value: Value, depth: int = 0) -> Iterator[tuple[Value, int, 
     if depth > 12:
         raise Unpriced("nested too deep")
     if isinstance(value, Mapping):
+        if "EbsVolumeConfig" in value:
+            raise Unpriced("volumes beside the machines'")
         if "InstanceType" in value:
             count = whole(value.get("InstanceCount", 1))
             disk = whole(value.get("VolumeSizeInGB", 5))
@@ -297,7 +303,7 @@ def _least(members: Mapping[str, Value]) -> int:
 
 def _fargate_size(overrides: Mapping[str, Value]) -> tuple[Decimal, Decimal]:
     """(vCPUs, GB), each the largest where it is not stated; CPU units and MiB are the plain numbers."""
-    cpu, memory = amount(overrides.get("cpu")), amount(overrides.get("memory"))
+    cpu, memory = (amount(overrides.get(name)) or None for name in ("cpu", "memory"))
     vcpus = Decimal(FARGATE_VCPUS_MAX) if cpu is None else cpu / 1024 if cpu > FARGATE_VCPUS_MAX else cpu
     gigabytes = Decimal(FARGATE_GB_MAX) if memory is None else memory / 1024 if memory > FARGATE_GB_MAX else memory
     return vcpus, gigabytes

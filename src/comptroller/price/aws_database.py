@@ -79,7 +79,11 @@ def db_cluster(action: Action, bill: Bill) -> Cost:
     """`CreateDBCluster`: Aurora's own cluster costs as it is filled; a Multi-AZ cluster is three machines."""
     members = action.parameters
     kind = members.get("DBClusterInstanceClass")
+    if members.get("EngineMode") not in (None, "provisioned"):
+        raise Unpriced("machines of its own, or without a stated capacity")
     if kind is not None:
+        if any(members.get(name) for name in UNPRICED_DATABASE_MEMBERS):
+            raise Unpriced("a member may cost extra")
         _database(bill, kind, 3, RDS_TIMES.get(text(members.get("Engine")).lower(), RDS_ANY))
         _rds_storage(bill, members, 3)
         return bill.cost("three machines and their storage")

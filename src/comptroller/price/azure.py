@@ -32,6 +32,9 @@ def azure_cost(action: Action, book: PriceBook) -> Cost | None:
     """What an Azure action costs by the hour; None where no table says, or where it asks for more than machines."""
     if ActionClass.PROVISION not in action.classes:
         return None
+    if action.parameters.get("method") == "PATCH":
+        # What is changed stands somewhere already: the region it names is not looked at.
+        return None
     facts = action.parameters.get("facts")
     known = facts if isinstance(facts, Mapping) else {}
     copies = action.parameters.get("Copies", 1)
@@ -69,6 +72,8 @@ def _of(action: Action, asked: Sequence[Mapping[str, Value]], book: PriceBook) -
     """Machines of one or several sizes; None where one has no known size, count or price."""
     parts, machines, basis = [], [], ""
     for one in asked:
+        if one.get("Licence") is True or not UNPRICED.isdisjoint(one):
+            return None
         size, count = one.get("Size"), one.get("Count")
         if not isinstance(size, str) or not isinstance(count, int) or isinstance(count, bool) or count > COUNT_MAX:
             return None

@@ -29,8 +29,8 @@ class PriceBook:
     """List prices by provider, region and sku; `newer` rows win over the shipped ones.
 
     `today` is the day the book is read on (None: no price is old); `factors` is what an account pays of the list price;
-    `nodes` the price of one Kubernetes node by cluster host; `coins` the most a chain's coin may be worth; `distrusted` the keys (`price_key`) of prices that a real
-    cost once exceeded.
+    `nodes` the price of one Kubernetes node by cluster host; `coins` the most a chain's coin may be worth;
+    `distrusted` the keys (`price_key`) of prices that a real cost once exceeded.
     """
 
     newer: Mapping[Key, Rate] = field(default_factory=dict)

@@ -58,7 +58,15 @@ PRICED_MEMBERS = frozenset(
 """Members whose effect on the price is known. Any other (`fallbacks`, `compaction`, `moderation`, …) may have the
 service call more models, or dearer ones: the bound is then unknown."""
 
-_OUTPUT_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample")
+_OUTPUT_LIMITS: Mapping[str, tuple[str, ...]] = {
+    "chat.completions:create": ("max_completion_tokens", "max_tokens"),
+    "completions:create": ("max_tokens", "max_tokens_to_sample"),
+    "responses:create": ("max_output_tokens",),
+    "messages:create": ("max_tokens",),
+}
+"""Operation -> the members that limit its answer. Any other is one that the service ignores."""
+_LIMITED_BY_COMPLETION: Final = frozenset({"openai", "azure-openai", "groq", "xai", "cerebras", "gemini"})
+"""Services that are known to read `max_completion_tokens`; others may read `max_tokens` alone."""
 _HELD_BY_SERVICE = ("previous_response_id", "conversation", "container", "cachedContent", "cached_content")
 _GENERATING: Final = frozenset(
     {"chat.completions:create", "completions:create", "responses:create", "messages:create", "models:generateContent"}
@@ -137,7 +145,7 @@ def ask_of(action: Action) -> Ask | None:
     model = members.get("model", members.get("@deployment"))
     tools = [tool for tool in _list(members.get("tools")) if isinstance(tool, Mapping)]
     choices = _choices(operation, members)
-    limits = [members[name] for name in _OUTPUT_LIMITS if members.get(name) is not None]
+    limits = [members[name] for name in _limits_read(family, operation, members)]
     if choices is None or not all(_counted(limit) for limit in limits):
         return None
     return Ask(
@@ -155,6 +163,13 @@ def ask_of(action: Action) -> Ask | None:
         embeds=operation in _EMBEDDING,
         percent=percent,
     )
+
+
+def _limits_read(family: str, operation: str, members: Mapping[str, Value]) -> list[str]:
+    """The members that limit an answer; none where the service may ignore all that are named."""
+    names = _OUTPUT_LIMITS.get(operation.removeprefix("openai."), ())
+    present = [name for name in names if members.get(name) is not None]
+    return [] if present == ["max_completion_tokens"] and family not in _LIMITED_BY_COMPLETION else present
 
 
 def _gemini_ask(action: Action, operation: str, percent: int) -> Ask | None:

@@ -17,9 +17,8 @@ from comptroller.price.model_lists import find_model, price_lists, rates
 PICTURES_MAX = 16
 SECONDS_MAX = 60
 IMAGE_INPUT_TOKENS = 50_000
-PARTIAL_TOKENS = 100
-"""Each picture that is shown while it is made adds this many tokens of output."""
 DOLLARS_A_PARTIAL = Decimal("0.01")
+"""Each picture that is shown while it is made adds 100 tokens of output: at most this much."""
 DEFAULT_MODELS = {"images:create_variation": "dall-e-2", "videos:create": "sora-2"}
 SAMPLES_DEFAULT = 4
 SECONDS_DEFAULT = 8

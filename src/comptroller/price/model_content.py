@@ -16,6 +16,10 @@ TEXT_PARTS = frozenset(
 IMAGE_PARTS = frozenset({"image", "image_url", "input_image", "computer_call_output", "computer_screenshot"})
 UNTYPED_INSIDE = frozenset({"arguments", "input_schema", "action", "operation"})
 """Members whose own members are the caller's: a `type` there names no part."""
+_CONTENT_OF_ITEMS = frozenset(
+    {"content", "role", "text", "summary", "arguments", "output", "input", "action", "function", "operation", "name"}
+)
+"""Members of which a part or an item of a conversation has at least one, where it is written out."""
 _GEMINI_MEDIA = frozenset({"inlineData", "inline_data", "fileData", "file_data"})
 _GEMINI_FREE = frozenset({"args", "response", "functionCall", "function_call"})
 _CONVERSE_MEDIA = frozenset({"document", "video", "audio", "citationsContent"})
@@ -68,6 +72,8 @@ def _walk(value: Value, content: Content, *, typed: bool) -> None:
                 content.image_bytes += longest_text(value)
                 return
             content.other = content.other or kind not in TEXT_PARTS
+        if typed and _is_held(value):
+            content.other = True
         for name, member in value.items():
             if name == "cache_control":
                 _mark_cache(member, content)
@@ -77,6 +83,12 @@ def _walk(value: Value, content: Content, *, typed: bool) -> None:
     elif isinstance(value, list):
         for member in value:
             _walk(member, content, typed=typed)
+
+
+def _is_held(value: Mapping[str, Value]) -> bool:
+    """True for what the service kept of an earlier call: an item by its id alone, speech by its id."""
+    speech = value.get("audio")
+    return ("id" in value and not value.keys() & _CONTENT_OF_ITEMS) or (isinstance(speech, Mapping) and "id" in speech)
 
 
 def _walk_gemini(value: Value, content: Content) -> None:

@@ -11,10 +11,13 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
+from comptroller.core.config import BOX_LIMITS
 from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.server.channel import Channel, ChannelError
 from comptroller.server.desk import Attached, Desk, SocketRole
+from comptroller.server.doors import RunDoors, Wanted
 from comptroller.server.identity import os_user, peer_uid
 from comptroller.server.neutral import neutral
 from comptroller.server.tally import Tally, neutral_lines, notice_of
@@ -27,6 +30,7 @@ ARGUMENTS_MAX = 4_096
 HOLD_SECONDS = 15 * 60.0
 """How long a call waits for people before it is answered with the native refusal that names the approval."""
 END_CODE = 124
+WHY_CHARACTERS_MAX = 200
 
 _KINDS = {"tcp": socket.SOCK_STREAM, "dns-tcp": socket.SOCK_STREAM, "dns-udp": socket.SOCK_DGRAM}
 
@@ -43,6 +47,9 @@ class Start(BaseModel):
     resume: str | None = Field(default=None, max_length=64)
     on_hold: str = Field(default="wait", pattern="^(wait|fail)$")
     purpose: str | None = Field(default=None, max_length=500)
+    doors: Wanted = Wanted()
+    observe: bool = False
+    unboxed: bool = False
 
 
 class AttachServer:
@@ -138,6 +145,9 @@ class _Attachment:
         self._outbox: asyncio.Queue[Mapping[str, object]] = asyncio.Queue(NOTICES_MAX)
         self._tally = Tally()
         self._agent = ""
+        self._was_limited = False
+        self._box: Attached | None = None
+        self._doors: RunDoors | None = None
         self.path = ""
 
     async def live(self) -> None:
@@ -146,11 +156,14 @@ class _Attachment:
             start = await self._start()
         if start is None:
             return
+        doors = self._doors = RunDoors(self._desk.recorder, start.doors)
         run = await self._desk.runs.start(
             agent=start.agent,
             purpose=start.purpose,
             resume=start.resume,
             per_run=self._desk.config.agents[start.agent].per_run.amounts(),
+            observed=start.observe,
+            unboxed=start.unboxed,
         )
         self._agent, self.path = run.agent, run.path
         self._attached[run.id] = self
@@ -163,10 +176,12 @@ class _Attachment:
             if self._desk.complaint and self._desk.config.notify.terminal:
                 self._post({"op": "notice", "kind": "config", "text": neutral_lines(self._desk.complaint)})
             hold = HOLD_SECONDS if start.on_hold == "wait" else 0.0
-            async with asyncio.timeout(HANDSHAKE_SECONDS_MAX):
-                box = await self._attach(run, hold)
-            if box is None:
-                return
+            if not start.unboxed:
+                async with asyncio.timeout(HANDSHAKE_SECONDS_MAX):
+                    await doors.open(run)
+                    box = self._box = await self._attach(run, hold)
+                if box is None:
+                    return
             await self._channel.send({"op": "attached"})
             code, reason = await self._exited()
         finally:
@@ -176,7 +191,7 @@ class _Attachment:
             self._attached.pop(run.id, None)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            await asyncio.shield(self._end(run, code, reason))
+            await asyncio.shield(self._end(run, code, reason, doors))
         if code is not None:
             held = sum(
                 reservation.amounts.get(unit, 0)
@@ -188,7 +203,9 @@ class _Attachment:
             data = self._tally.data(run, held_usd_micros=held)
             await self._channel.send({"op": "summary", "text": self._tally.text(data), "data": data})
 
-    async def _end(self, run: Run, code: int | None, reason: str) -> None:
+    async def _end(self, run: Run, code: int | None, reason: str, doors: RunDoors) -> None:
+        with contextlib.suppress(ComptrollerError):
+            await doors.close(run)
         with contextlib.suppress(ComptrollerError):
             await self._desk.runs.end(run.id, exit_code=code, reason=reason)
 
@@ -209,6 +226,18 @@ class _Attachment:
         if start.agent not in self._desk.config.agents:
             known = ", ".join(sorted(self._desk.config.agents)) or "none"
             raise UsageError(f"there is no agent `{start.agent}`", hint=f"agents in comptroller.yaml: {known}")
+        forbidden = self._desk.config.agents[start.agent].forbid
+        for option, asked in (
+            ("observe", start.observe),
+            ("unsafe-no-box", start.unboxed),
+            ("publish", bool(start.doors.publish)),
+            ("host-service", bool(start.doors.host_services)),
+        ):
+            if asked and option in forbidden:
+                raise UsageError(
+                    f"agent `{start.agent}` may not be run with --{option}",
+                    hint=f"agents.{start.agent}.forbid in comptroller.yaml says so; run it without --{option}",
+                )
         return start
 
     def _started(self, run: Run) -> Mapping[str, object]:
@@ -229,7 +258,8 @@ class _Attachment:
             return None
         message, descriptors = received
         sockets = _box_sockets(message, descriptors)
-        return await self._desk.door.attach(run, hold_seconds=hold_seconds, sockets=sockets)
+        services = self._doors.host_services if self._doors is not None else ()
+        return await self._desk.door.attach(run, hold_seconds=hold_seconds, sockets=sockets, host_services=services)
 
     async def _exited(self) -> tuple[int | None, str]:
         while True:
@@ -241,11 +271,35 @@ class _Attachment:
             code = message.get("code")
             if message["op"] == "exited" and isinstance(code, int) and 0 <= code <= 255:
                 return code, ""
+            if message["op"] == "doors" and self._doors is not None:
+                self._doors.heard(message)
+                continue
+            if message["op"] == "limited":
+                await self._limited(message)
+                continue
             raise ChannelError(f"`{str(message['op'])[:40]}` has no place here")
+
+    async def _limited(self, message: Mapping[str, object]) -> None:
+        """A limit ended the box: once for every run. Raises `ChannelError` for what says something else."""
+        limit, value, used = (message.get(name) for name in ("limit", "value", "used"))
+        numbers = isinstance(value, int) and isinstance(used, int) and 0 <= value < 1 << 63 and 0 <= used < 1 << 63
+        if self._was_limited or limit not in BOX_LIMITS or not numbers:
+            raise ChannelError("`limited` says once which limit, its value and what was used")
+        self._was_limited = True
+        why = str(message.get("why") or "")[:WHY_CHARACTERS_MAX]
+        await self._desk.recorder.record(
+            EntryKind.BOX_LIMITED,
+            agent=self._agent,
+            run=self.path.rpartition("/")[2],
+            body={"limit": limit, "value": value, "used": used},
+            private={"why": why},
+        )
 
     def heard(self, kind: str, summary: Mapping[str, object]) -> None:
         """Count what happened, and tell the person at the terminal what they should know."""
         self._tally.count(kind, summary)
+        if kind == "brake.frozen" and self._box is not None:
+            self._box.cut()
         if kind in ("run.kill", "brake.killed"):
             reason = neutral(summary.get("reason") or "no reason given")
             by = neutral(summary.get("by") or "")

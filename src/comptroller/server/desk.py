@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from comptroller.core.brake import Run
 from comptroller.core.config import Config
+from comptroller.core.doors import HostService
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.brake import Brakes
 from comptroller.engine.hub import Hub
@@ -23,6 +24,10 @@ SocketRole = Literal["tcp", "dns-udp", "dns-tcp"]
 
 class Attached(Protocol):
     """A box whose sockets are served."""
+
+    def cut(self) -> None:
+        """End what streams without being understood: its scope is frozen."""
+        ...
 
     async def close(self) -> None:
         """Stop serving the box: whatever it sends from now on meets a closed door."""
@@ -46,9 +51,15 @@ class Door(Protocol):
         ...
 
     async def attach(
-        self, run: Run, *, hold_seconds: float, sockets: Sequence[tuple[SocketRole, socket.socket]]
+        self,
+        run: Run,
+        *,
+        hold_seconds: float,
+        sockets: Sequence[tuple[SocketRole, socket.socket]],
+        host_services: Sequence[HostService] = (),
     ) -> Attached:
-        """Serve a box through its own sockets; takes ownership of them, also when it raises."""
+        """Serve a box through its own sockets; takes ownership of them, also when it raises. `host_services` are
+        the machine's own that this run may reach."""
         ...
 
 

@@ -82,7 +82,13 @@ class Page:
             lstrip_blocks=True,
         )
         environment.filters |= {"n": neutral, "name": neutral_name, "short": words.short_id}
-        environment.globals |= {"amount": words.amount_text, "price": words.price_text}
+        environment.globals |= {
+            "amount": words.amount_text,
+            "price": words.price_text,
+            "part": words.part_text,
+            "efforts": words.efforts_text,
+            "reversible": words.reversible_text,
+        }
         self._templates = environment
         self._static = {name: (resources.files("comptroller.server") / "static" / name).read_bytes() for name in STATIC}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from comptroller.core.config import Config
 from comptroller.core.errors import ConfigError
 from comptroller.price.book import PriceBook
-from comptroller.price.catalogue import Key, Rate
+from comptroller.price.catalogue import Key, Rate, shipped
 from comptroller.price.listing import read_rows
 
 LIST_BYTES_MAX = 100 << 20
@@ -53,7 +53,11 @@ def book_of(
 
 
 def changes_of(before: Mapping[Key, Rate], after: Mapping[Key, Rate]) -> dict[str, object]:
-    """What an entry says of a list that replaces another: how many prices, and a few by name."""
+    """What an entry says of a list that replaces another: how many prices, and a few by name.
+
+    A price that lies over one that is shipped is no new one: it is dearer, cheaper or the same.
+    """
+    before = {key: rate for key, rate in shipped().items() if key in after} | dict(before)
     new = after.keys() - before.keys()
     gone = before.keys() - after.keys()
     other = [key for key in after.keys() & before.keys() if after[key].usd != before[key].usd]

@@ -46,6 +46,8 @@ def run_json(run: Run, brakes: Iterable[Brake]) -> Json:
         "started_at": time_text(run.started_at),
         "ended_at": time_text(run.ended_at),
         "exit_code": run.exit_code,
+        "observed": run.observed,
+        "unboxed": run.unboxed,
     }
 
 
@@ -102,6 +104,9 @@ def approval_json(approval: Approval, *, person: Person, path: str = "", budgets
         "standing": facts.get("standing", False),
         "term_seconds": facts.get("term_seconds"),
         "basis": facts.get("basis", ""),
+        "payment": facts.get("payment"),
+        "parts": facts.get("parts") or {"lines": [], "more": 0},
+        "efforts": facts.get("efforts", {}),
         "price_unknown": approval.price_unknown,
         "ceiling_usd_micros": approval.ceiling_usd_micros,
         "budget_after": _budget_after(approval, path, budgets),

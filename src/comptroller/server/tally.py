@@ -12,9 +12,12 @@ from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.words import amount_text, loaded_text, suggestion
 
 NOTICE_CHARS_MAX = 600
+OBSERVED_KEPT_MAX = 1_000
+OBSERVED_TOLD_MAX = 20
+"""Different actions of an observed run that its summary lists; the log has them all."""
 REFUSALS_TOLD_MAX = 50
 """Different refusals a person is told of in one run: more would bury the questions. The log has them all."""
-_REFUSALS = frozenset({"denied", "box"})
+_REFUSALS = frozenset({"denied", "box", "would_deny"})
 _TOLD_AGAIN = frozenset({10, 100, 1_000, 10_000, 100_000})
 
 
@@ -37,6 +40,8 @@ class Tally:
     refused: int = 0
     settled: Counter[str] = field(default_factory=Counter)
     made: list[str] = field(default_factory=list)
+    would_deny: int = 0
+    observed: Counter[str] = field(default_factory=Counter)
     untold: int = 0
     _refusals: int = 0
     _told: Counter[str] = field(default_factory=Counter)
@@ -46,6 +51,8 @@ class Tally:
         match kind:
             case "action.allowed":
                 self.allowed += 1
+                if summary.get("would"):
+                    self._would_deny(summary)
             case "action.held":
                 self.held += 1
             case "action.denied" | "store.lost":
@@ -58,6 +65,13 @@ class Tally:
                 for unit, amount in actual.items() if isinstance(actual, Mapping) else ():
                     if isinstance(amount, int):
                         self.settled[str(unit)] += amount
+
+    def _would_deny(self, summary: Mapping[str, object]) -> None:
+        self.would_deny += 1
+        host = neutral_name(summary.get("host") or "", chars_max=200)
+        what = f"{neutral_name(summary.get('operation') or '', chars_max=200)}{f' at {host}' if host else ''}"
+        if what in self.observed or len(self.observed) < OBSERVED_KEPT_MAX:
+            self.observed[what] += 1
 
     def worth_telling(self, notice: Notice) -> bool:
         """True for the first of its kind and then ever more rarely. A question is told whatever came before it."""
@@ -81,6 +95,9 @@ class Tally:
             "allowed": self.allowed,
             "held": self.held,
             "denied": self.denied,
+            **({"observed": True} if run.observed else {}),
+            **({"unboxed": True} if run.unboxed else {}),
+            **({"would_deny": self.would_deny, "would_deny_actions": dict(self.observed)} if run.observed else {}),
             "refused": self.refused,
             "settled": dict(self.settled),
             "settled_usd_micros": self.settled["usd_micros"],
@@ -102,7 +119,19 @@ class Tally:
         tokens = self.settled["tokens"]
         extra = f", {amount_text('tokens', tokens)}" if tokens else ""
         more = f"\n  {self.untold} notices were not shown here: comptroller tail" if self.untold else ""
-        return f"run {neutral_name(data['run'])}: {money}{extra} · {', '.join(parts)}{more}"
+        seen = self._observed_text(str(data["run"])) if data.get("observed") else ""
+        return f"{seen}run {neutral_name(data['run'])}: {money}{extra} · {', '.join(parts)}{more}"
+
+    def _observed_text(self, run: str) -> str:
+        """What an observed run did that would have been denied, and where to go from there."""
+        if not self.would_deny:
+            return "observed: nothing of what went would have been denied\n"
+        listed = self.observed.most_common(OBSERVED_TOLD_MAX)
+        rows = [f"  {count} x {what}" for what, count in listed]
+        more = len(self.observed) - len(listed)
+        rows += [f"  and {more} other actions"] if more > 0 else []
+        head = f"observed: {self.would_deny} went that would have been denied:"
+        return "\n".join([head, *rows, f"  rules for them: comptroller policy suggest {neutral_name(run)}"]) + "\n"
 
 
 def notice_of(
@@ -117,6 +146,10 @@ def notice_of(
             cost = f" ({usd_text(price)})" if isinstance(price, int) and price else ""
             text = f"held: {what}{cost}\n  answer: comptroller approvals show {approval}"
             return Notice(kind="held", text=text, key=f"held {approval}")
+        case "action.allowed" if summary.get("would"):
+            text = f"went, and would have been denied: {what} · {_why(summary, what)}"
+            key = f"would {summary.get('host')} {what}"[:300]
+            return Notice(kind="would_deny", text=text[:NOTICE_CHARS_MAX], key=key)
         case "approval.approved":
             return Notice(kind="approved", text=f"approved by {_by(summary)}: {what}", key=f"yes {approval}")
         case "approval.rejected":
@@ -160,11 +193,7 @@ def _by(summary: Mapping[str, object]) -> str:
 def _denied(
     what: str, summary: Mapping[str, object], *, agent: str, hosts: Sequence[str], services: Sequence[str]
 ) -> Notice:
-    reasons = summary.get("reasons")
-    known = [r for r in reasons if isinstance(r, Mapping)] if isinstance(reasons, Sequence) else []
-    texts = dict.fromkeys(neutral(r.get("text", ""), chars_max=200) for r in known)
-    why = "; ".join(text for text in texts if text not in what) or "no rule permits it"
-    line = ""
+    known, why, line = _known(summary), _why(summary, what), ""
     classes, rules = summary.get("classes"), summary.get("rules")
     readable = not (isinstance(classes, Sequence) and "unknown" in classes)
     unnamed = isinstance(rules, Sequence) and "unnamed" in rules
@@ -176,8 +205,25 @@ def _denied(
             hosts=hosts,
             services=services,
         )
+    within = summary.get("part_services")
+    if readable and unnamed and not line and isinstance(within, Sequence):
+        missing = [str(one) for one in within if not {str(one), f"{str(one).partition(':')[0]}:*"} & set(services)]
+        if missing:
+            named = neutral_name(", ".join([*services, *missing]))
+            line = f"agents.{neutral_name(agent)}.services: [{named}]"
     text = f"denied: {what} · {why}" + (f"\n  to let it through, in comptroller.yaml: {line}" if line else "")
     return Notice(kind="denied", text=text[:NOTICE_CHARS_MAX], key=f"denied {summary.get('host')} {what} {why}"[:300])
+
+
+def _known(summary: Mapping[str, object]) -> list[Mapping[str, object]]:
+    reasons = summary.get("reasons")
+    return [r for r in reasons if isinstance(r, Mapping)] if isinstance(reasons, Sequence) else []
+
+
+def _why(summary: Mapping[str, object], what: str) -> str:
+    """The reasons in one phrase, without what was said already."""
+    texts = dict.fromkeys(neutral(reason.get("text", ""), chars_max=200) for reason in _known(summary))
+    return "; ".join(text for text in texts if text not in what) or "no rule permits it"
 
 
 def _refused(summary: Mapping[str, object]) -> Notice:

@@ -13,6 +13,12 @@ from comptroller.server.neutral import neutral, neutral_name
 
 Tone = Literal["good", "wait", "bad", "dim"]
 SENTENCE_CHARS_MAX = 400
+_EFFORT_NAMES: Mapping[str, str] = {
+    Unit.TOKENS: "tokens",
+    Unit.GPU_SECONDS: "accelerator time",
+    Unit.MILLIWATT_HOURS: "energy",
+    Unit.MILLIGRAMS_CO2E: "carbon",
+}
 
 _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "action.allowed": ("+", "good", "allowed"),
@@ -29,6 +35,9 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "brake.thawed": ("+", "good", "thawed"),
     "brake.killed": ("#", "bad", "killed"),
     "box.refused": ("x", "bad", "refused"),
+    "box.limited": ("#", "bad", "over a limit"),
+    "door.opened": ("/", "wait", "door opened"),
+    "door.closed": (".", "dim", "door closed"),
     "run.started": (">", "dim", "run started"),
     "run.ended": ("<", "dim", "run ended"),
     "budget.set": ("$", "dim", "budget set"),
@@ -122,6 +131,39 @@ def price_text(approval: Mapping[str, object]) -> str:
     return "no charge of its own"
 
 
+def part_text(part: Mapping[str, object]) -> str:
+    """One part of an action: `2 x start 1 x m5.large in us-east-1 · each $0.10 an hour`."""
+    count = part["count"]
+    many = isinstance(count, int) and count > 1
+    now, hourly = part["usd_micros"], part["usd_micros_per_hour"]
+    cost = usd_text(now) if isinstance(now, int) and now else ""
+    if isinstance(hourly, int) and hourly:
+        cost = f"{usd_text(hourly)} an hour"
+    if part["price_unknown"]:
+        cost = "cost unknown"
+    each = "each " if many and not part["price_unknown"] else ""
+    text = neutral(part["text"], chars_max=SENTENCE_CHARS_MAX)
+    return f"{f'{count:,} x ' if many else ''}{text}{f' · {each}{cost}' if cost else ''}"
+
+
+def efforts_text(efforts: Mapping[str, object]) -> str:
+    """Tokens, accelerator time, energy and carbon, each at most; empty where none of them applies."""
+    known = [amount_text(unit, amount) for unit, amount in efforts.items() if isinstance(amount, int) and amount]
+    unknown = [_EFFORT_NAMES.get(unit, neutral_name(unit)) for unit, amount in efforts.items() if amount is None]
+    told = [f"at most {', '.join(known)}"] if known else []
+    if unknown:
+        told.append(f"{', '.join(unknown)} unknown")
+    return "; ".join(told)
+
+
+def reversible_text(payment: object) -> str:
+    """Whether a payment can be taken back, as far as anybody knows; empty where nobody does, or nothing is paid."""
+    reversible = payment.get("reversible") if isinstance(payment, Mapping) else None
+    if not isinstance(reversible, bool):
+        return ""
+    return "can be taken back" if reversible else "cannot be taken back"
+
+
 def time_left(expires_at: object, now: datetime) -> float:
     """Seconds until an RFC 3339 moment; 0 where it is not one."""
     try:
@@ -155,6 +197,8 @@ def entry_line(entry: Mapping[str, object]) -> Line:
     kind = str(entry.get("kind") or "")
     mark, tone, word = _TONES.get(kind, ("·", "dim", neutral_name(kind)))
     index = entry.get("index")
+    if _map(entry.get("body")).get("would") == "deny":
+        mark, tone, word = "~", "wait", "would deny"
     return Line(
         index=index if isinstance(index, int) else -1,
         time=neutral_name(entry.get("at") or "")[:19].replace("T", " "),
@@ -178,7 +222,9 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             money = _amounts(_map(body.get("reserved")))
             by = body.get("approved_by")
             yes = f", approved by {', '.join(map(str, by))}" if isinstance(by, list) and by else ""
-            return f"{what}{f' ({money} reserved{yes})' if money else f' ({yes[2:]})' if yes else ''}"
+            would = f" · {_reasons(body)} · it went: the run is observed" if body.get("would") else ""
+            lowered = f" · {body['lowered']}" if body.get("lowered") else ""
+            return f"{what}{f' ({money} reserved{yes})' if money else f' ({yes[2:]})' if yes else ''}{lowered}{would}"
         case "action.held":
             return f"{what} · {_reasons(body)} · approval {body.get('approval', '')}"
         case "action.denied":
@@ -187,7 +233,7 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             money = _amounts(_map(body.get("actual")))
             more = f" · more than reserved: {body.get('exceeded')}" if body.get("exceeded") else ""
             status = body.get("status")
-            how = f"status {status}" if status else "never sent"
+            how = f"status {status}" if status else "connection ended" if body.get("ok") is True else "never sent"
             return f"{what} · {how}{f' · {money}' if money else ''}{more}"
         case "action.suspense":
             return f"{what} · {body.get('why', '')} · {_amounts(_map(body.get('reserved'))) or 'one call'} stays held"
@@ -197,6 +243,10 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"version {body.get('version')}"
         case "box.refused":
             return _refused(body, beside)
+        case "door.opened" | "door.closed":
+            return _door(body)
+        case "box.limited":
+            return f"ended its box · {body.get('limit')}: {body.get('used')} used, {body.get('value')} allowed"
         case "config.loaded":
             return loaded_text(body)
         case "config.refused":
@@ -206,14 +256,23 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             shown = amount_text(str(body.get("unit")), limit if isinstance(limit, int) else None)
             window = "" if body.get("window") == "total" else f" per {body.get('window')}"
             return f"{body.get('scope')} · {shown}{window} · by {body.get('by')}"
+        case "price.changed":
+            counts = [
+                f"{body[name]:,} {name}" for name in ("new", "dearer", "cheaper", "gone") if _count(body.get(name))
+            ]
+            rows = body.get("rows")
+            return f"a newer list of {rows} row{'s' * (rows != 1)} · {', '.join(counts) or 'every price as before'}"
+        case "price.confirmed":
+            reason = beside.get("reason") or body.get("reason")
+            return f"{body.get('price')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
         case "run.started":
             again = " · resumed" if body.get("resumed") else ""
-            return f"{beside.get('purpose', '')} · owner {body.get('owner')}{again}"
+            return f"{beside.get('purpose', '')} · owner {body.get('owner')}{again}{_wall(body)}"
         case "run.ended":
             code = body.get("exit_code")
             ended = "without an exit code" if code is None else f"with exit code {code}"
             why = f" · {body['reason']}" if body.get("reason") else ""
-            return f"{ended}{why}"
+            return f"{ended}{why}{_wall(body)}"
         case _ if kind.startswith("approval."):
             comment = f" · “{beside['comment']}”" if beside.get("comment") else ""
             by_whom = f" · by {body['by']}" if body.get("by") else ""
@@ -224,6 +283,22 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
         case _:
             return _rest({**body, **beside})
+
+
+def _door(body: Mapping[str, object]) -> str:
+    """Which door, and what went through it as far as that was counted."""
+    if body.get("door") == "publish":
+        reach = " · anybody who reaches this machine" if body.get("wide") is True else ""
+        what = f"{body.get('listen')} leads into the box{reach}"
+    else:
+        what = f"{body.get('host')} leads to {body.get('to')} ({body.get('protocol')})"
+    count = body.get("connections")
+    return f"{what} · {count} connection{'' if count == 1 else 's'}" if isinstance(count, int) else what
+
+
+def _wall(body: Mapping[str, object]) -> str:
+    """What a run's entries say where the wall was not all there."""
+    return f"{' · observed' if body.get('observed') else ''}{' · NO BOX' if body.get('unboxed') else ''}"
 
 
 def _started(body: Mapping[str, object]) -> str:
@@ -270,6 +345,10 @@ def _reasons(body: Mapping[str, object], *, said: str = "") -> str:
     reasons = body.get("reasons")
     texts = [str(_map(r).get("text", "")) for r in reasons] if isinstance(reasons, list) else []
     return "; ".join(dict.fromkeys(t for t in texts if t and t not in said)) or "no rule permits it"
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 def _rest(values: Mapping[str, object]) -> str:

@@ -193,7 +193,7 @@ class Hot:
             ("INSERT INTO reservations (id, run, digest, retry_token, state, created_at, document)", 7,
              pending.reservations, _RESERVATIONS),
             ("INSERT INTO approvals (id, run, digest, state, asked_at, document)", 6, pending.approvals, _APPROVALS),
-            ("INSERT OR REPLACE INTO runs", 9, pending.runs, ""),
+            ("INSERT OR REPLACE INTO runs", 11, pending.runs, ""),
             ("INSERT OR REPLACE INTO budgets", 4, pending.budgets, ""),
             ("INSERT OR REPLACE INTO brakes", 5, pending.brakes, ""),
             ("INSERT OR REPLACE INTO distrusts", 5, pending.distrusts, ""),

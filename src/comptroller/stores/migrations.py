@@ -60,7 +60,13 @@ def _distrusts(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts)
+def _wall_of_runs(connection: sqlite3.Connection) -> None:
+    """2 -> 3: runs that were only observed, or had no box."""
+    for name in ("observed", "unboxed"):
+        connection.execute(f"ALTER TABLE runs ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0 CHECK ({name} IN (0, 1))")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs)
 """Step n leads from version n to n + 1. Steps are only ever added."""
 
 

@@ -179,7 +179,7 @@ def run_row(run: Run) -> Row:
     ended = time_text(run.ended_at) if run.ended_at else None
     return (
         run.id, run.agent, run.owner, run.path, run.purpose, run.state.value, time_text(run.started_at), ended,
-        run.exit_code,
+        run.exit_code, int(run.observed), int(run.unboxed),
     )  # fmt: skip
 
 
@@ -195,6 +195,8 @@ def run_of(row: Row) -> Run:
         started_at=_time(row[6]),
         ended_at=time_of(row[7]),
         exit_code=row[8],
+        observed=bool(row[9]),
+        unboxed=bool(row[10]),
     )
 
 

@@ -133,6 +133,8 @@ def run(number: int = 1, *, state: RunState = RunState.ACTIVE) -> Run:
         purpose="find out",
         state=state,
         started_at=NOW + timedelta(seconds=number),
+        observed=number % 2 == 0,
+        unboxed=number % 3 == 0,
     )
 
 

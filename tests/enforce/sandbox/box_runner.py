@@ -7,13 +7,17 @@ every TCP connection is answered with the destination it asked for, and every DN
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 
 from comptroller.enforce.sandbox import Box, BoxSpec
+from comptroller.enforce.sandbox.bwrap import Device
+from comptroller.enforce.sandbox.passage_unsafe import Passage
 
 
 def destination(connection):
@@ -39,6 +43,30 @@ def serve_dns(listener):
         answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + bytes([198, 18, 1, 1]) if kind == 1 else b""
         head = query[:2] + b"\x81\x80\0\x01" + struct.pack("!HHH", 1 if answer else 0, 0, 0)
         listener.sendto(head + query[12:end] + answer, peer)
+
+
+def enter(box, asked):
+    """Talk to a server in the box from outside, once it listens, and print what it says."""
+    with Passage(box.sockets[0].socket) as passage:
+        powers = Path(f"/proc/{passage.pid}/status").read_text()
+        print("powers", powers.split("CapEff:\t")[1].split("\n")[0], flush=True)
+        while True:
+            made = passage.socket(ipv6=asked.get("ipv6", False))
+            try:
+                made.connect(("::1" if asked.get("ipv6") else "127.0.0.1", asked["port"]))
+                break
+            except ConnectionRefusedError:
+                made.close()
+                time.sleep(0.02)
+        with made:
+            made.sendall(asked["say"].encode())
+            made.shutdown(socket.SHUT_WR)
+            print("heard", made.makefile().read(), flush=True)
+        os.kill(passage.pid, signal.SIGKILL)
+        try:
+            passage.socket()
+        except OSError:
+            print("closed", passage.stands, flush=True)
 
 
 GUARDED = threading.Event()
@@ -74,6 +102,10 @@ def main():
         private=tuple(Path(name) for name in asked.get("private", ())),
         read_only=tuple(Path(name) for name in asked.get("read_only", ())),
         limits=asked.get("limits", {}),
+        fixed=tuple(Path(name) for name in asked.get("fixed", ())),
+        masked=tuple(Path(name) for name in asked.get("masked", ())),
+        inherit=tuple(asked.get("inherit", ())),
+        devices=tuple(Device(source=source, target=target) for source, target in asked.get("devices", ())),
     )
     with Box.launch(spec) as box:
         if asked.get("serve"):
@@ -88,7 +120,11 @@ def main():
             threading.Thread(target=listen, args=(box,), daemon=True).start()
             GUARDED.wait(30)
         box.release()
+        if asked.get("enter"):
+            enter(box, asked["enter"])
         code = box.wait()
+    if box.breach is not None:
+        print("breach", box.breach.limit, box.breach.used, box.breach.why)
     if asked.get("repositories"):
         for folder in box.repositories().folders:
             print("repository", folder)

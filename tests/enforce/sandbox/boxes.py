@@ -81,7 +81,7 @@ def make(person: str, root: Path) -> Boxes:
     for name in ("work", "home"):
         (root / name).mkdir()
     if os.getuid() == 0 and person == "ordinary":
-        ignored = shutil.ignore_patterns("__pycache__", "*.json.gz", "static", "decode", "price", "testing")
+        ignored = shutil.ignore_patterns("__pycache__", "*.json.gz", "static", "decode", "price")
         shutil.copytree(SOURCE / "comptroller", root / "src" / "comptroller", ignore=ignored)
         shutil.copy(RUNNER, root)
     boxes.give()

@@ -18,3 +18,12 @@ def boxes(request: pytest.FixtureRequest) -> Iterator[Boxes]:
     root.chmod(0o755)
     yield make(request.param, root)
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Boxes]:
+    """Only the ordinary user."""
+    root = Path(tempfile.mkdtemp(prefix="box-"))
+    root.chmod(0o755)
+    yield make("ordinary", root)
+    shutil.rmtree(root)

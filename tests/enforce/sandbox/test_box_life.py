@@ -48,6 +48,42 @@ def test_killing_the_launcher_ends_the_box(boxes: Boxes) -> None:
     assert eventually_gone(f"sleep\0{mark}") == []
 
 
+def parts_of(launcher: int, mark: str) -> dict[str, int]:
+    """The launcher's own parts once the box's command runs: bubblewrap, the box's process 1, the guard."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while True:
+        assert time.monotonic() < deadline
+        parents = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(") ", 1)[1].split()[1])
+                except OSError:
+                    continue
+        children = [pid for pid, parent in parents.items() if parent == launcher]
+        bwrap = next((pid for pid in children if pid in parents.values()), 0)
+        first = next((pid for pid, parent in parents.items() if parent == bwrap), 0)
+        runs = any(f"sleep\0{mark}".encode() in cmdline(Path(f"/proc/{pid}")) for pid in parents)
+        if bwrap and first and runs and len(children) == 2:
+            (guard,) = set(children) - {bwrap}
+            return {"launcher": launcher, "bwrap": bwrap, "first": first, "guard": guard}
+
+
+@pytest.mark.parametrize("part", ["launcher", "bwrap", "first", "guard"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_no_process_outlives_a_part_that_was_killed_or_stopped(boxes: Boxes, part: str, number: signal.Signals) -> None:
+    mark = f"98{int(number)}{os.getpid()}{['launcher', 'bwrap', 'first', 'guard'].index(part)}"
+    with boxes.start(["bash", "-c", f"setsid -f sleep {mark}; trap '' TERM HUP; sleep {mark}"], news=True) as process:
+        parts = parts_of(process.pid, mark)
+        os.kill(parts[part], number)
+        if number is signal.SIGSTOP:
+            process.kill()
+        process.wait(SECONDS_MAX)
+    deadline = time.monotonic() + SECONDS_MAX
+    while left := [name for name, pid in parts.items() if cmdline(Path(f"/proc/{pid}"))]:
+        assert time.monotonic() < deadline, left
+
+
 def cmdline(entry: Path) -> bytes:
     try:
         return (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""

@@ -35,10 +35,10 @@ def machine(root: Path, **files: str) -> Path:
     [
         ("bwrap: setting up uid map: Permission denied",
          {"proc__sys__kernel__apparmor_restrict_unprivileged_userns": "1"},
-         "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+         "comptroller doctor --fix as root, or sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
         ("bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted",
          {"proc__sys__kernel__apparmor_restrict_unprivileged_userns": "1\n"},
-         "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+         "comptroller doctor --fix as root, or sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
         ("bwrap: No permissions to create a new namespace, likely because the kernel does not allow it",
          {"proc__sys__kernel__unprivileged_userns_clone": "0\n"}, "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
         ("bwrap: Creating new namespace failed: No space left on device", {"proc__sys__user__max_user_namespaces": "0"},
@@ -48,7 +48,11 @@ def machine(root: Path, **files: str) -> Path:
          "--security-opt systempaths=unconfined"),
     ],
 )  # fmt: skip
-def test_refused_namespaces(tmp_path: Path, said: str, files: dict[str, str], hint: str) -> None:
+def test_refused_namespaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, files: dict[str, str], hint: str
+) -> None:
+    for name in ("GITHUB_ACTIONS", "KUBERNETES_SERVICE_HOST", "REMOTE_CONTAINERS", "CODESPACES", "container"):
+        monkeypatch.delenv(name, raising=False)
     found = explain(StartError(said, stage="bwrap"), root=machine(tmp_path, **files))
     assert isinstance(found, MissingError)
     assert (found.exit_code, found.hint) == (2, hint)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from comptroller.core.config import PROCESS_LIMITS
+from comptroller.core.config import BOX_LIMITS
 from comptroller.core.errors import UsageError
-from comptroller.enforce.sandbox import view
+from comptroller.enforce.sandbox import limits, view
 from comptroller.enforce.sandbox.bwrap import Bind, Content, Empty
 
 
@@ -100,4 +100,4 @@ def test_no_command_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_the_limits_are_those_of_the_configuration() -> None:
-    assert tuple(view.LIMITS) == PROCESS_LIMITS
+    assert limits.LIMITS == BOX_LIMITS

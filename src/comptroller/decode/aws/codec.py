@@ -135,7 +135,9 @@ def action_of(
     parts = (
         ()
         if found <= classes.LOOKING
-        else tuple(_part(one, who) for one in stack.parts(name, parameters, account, region))
+        else tuple(
+            _part(one, who, f"{index.PREFIX}{op.service}") for one in stack.parts(name, parameters, account, region)
+        )
     )
     return Action(
         operation=name,
@@ -171,9 +173,10 @@ class Who:
     run: str
 
 
-def _part(part: stack.Part, who: Who) -> Action:
-    """One thing a stack brings about, as an action of its own."""
-    service = part.operation.rpartition(":")[0]
+def _part(part: stack.Part, who: Who, whole: str) -> Action:
+    """One thing a stack brings about, as an action of its own; `whole` is the service of the stack."""
+    # What nobody can tell is asked about as what the stack itself does, not refused as a service nobody named.
+    service = part.operation.rpartition(":")[0] if part.operation != stack.UNPRICED else whole
     return Action(
         operation=part.operation,
         service=service,

@@ -27,7 +27,6 @@ _PRINCIPALS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?", re.ASCII)
 _ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z0-9-]+):[^:]*:(?P<account>[0-9]{12}|aws|):(?P<rest>.+)", re.ASCII)
 _ADMIN = ("iam:*", "iam:put*", "iam:attach*", "iam:create*", "organizations:*", "sts:*", "sts:assumerole")
-_ALL = re.compile(r"[*?]*\*[*?]*(?::[*?]*\*[*?]*)?", re.ASCII)
 _READS = ("get", "list", "describe", "head", "batchget", "query", "scan", "receive", "select")
 _DATA = frozenset({"s3", "dynamodb", "sqs", "kinesis", "ecr", "logs"})
 """Services whose actions are told as reading and changing; those of others by their names."""
@@ -203,7 +202,9 @@ def _principals(value: Value) -> tuple[str, ...]:
 
 
 def _all(pattern: str) -> bool:
-    return _ALL.fullmatch(pattern) is not None
+    """True for `*`, `*:*` and the like: stars and question marks alone, at least one star on either side."""
+    head, colon, tail = pattern.partition(":")
+    return all("*" in part and not part.strip("*?") for part in ((head, tail) if colon else (head,)))
 
 
 def _account_of(who: str) -> str:

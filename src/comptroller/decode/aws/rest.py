@@ -256,7 +256,7 @@ def _base64_text(value: str) -> str:
         raise Undecodable("a JSON header that is not UTF-8") from error
 
 
-_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^",]*))\s*(?:,|$)')
+_ITEM = re.compile(r'\s*+(?:"((?:[^"\\]|\\.)*+)"|([^",]*+))\s*+(?:,|$)')
 
 
 def _split_list(value: str) -> list[str]:

@@ -31,6 +31,11 @@ CODE_TYPES = ("microsoft.compute/", "microsoft.machinelearningservices/", "micro
 PUBLIC = frozenset({"allowblobpublicaccess", "allowsharedkeyaccess", "allowcrosstenantreplication", "publicaccess"})
 LICENSED = ("microsoftwindows", "microsoftsqlserver", "microsoftdynamics", "redhat", "suse", "oracle")
 """Publishers of images that are paid for by the hour, or may be."""
+OS_DISK_GIB_MAX = 128
+"""A larger disk of a machine's own costs more than can be left out of its price."""
+POOL_DISK_GIB_MAX = 1024
+PLAIN_DISKS = ("standard_lrs", "standardssd_lrs", "standardssd_zrs", "premium_lrs", "premium_zrs")
+"""Kinds of disks without a price for their speed, in lower case."""
 _OFF = (None, False, "none", "None", "", "Disabled", "disabled")
 
 
@@ -101,15 +106,31 @@ def _machine_options(profile: Value, found: dict[str, Value]) -> None:
         found["Spot"] = str(member(profile, "priority")).lower() in ("spot", "low")
     found["MaxPrice"] = member(profile, "billingProfile", "maxPrice")
     storage = member(profile, "storageProfile")
-    disks = [_disk(disk) for disk in sequence(member(storage, "dataDisks"))]
-    if disks:
-        found["DataDisks"] = disks
-    publisher = str(member(storage, "imageReference", "publisher")).lower()
+    disks = member(storage, "dataDisks")
+    held: list[Value] = [_disk(disk) for disk in sequence(disks)]
+    if (disks is not None and not isinstance(disks, list)) or member(storage, "copy") is not None or _is_large(storage):
+        held.append({})
+    if held:
+        found["DataDisks"] = held
+    image = member(storage, "imageReference")
+    publisher = str(member(image, "publisher")).lower()
+    unread = image is not None and (member(image, "publisher") is None or publisher.startswith("["))
     found["Licence"] = (
         str(member(storage, "osDisk", "osType")).lower() == "windows"
         or publisher.startswith(LICENSED)
+        or (unread and member(profile, "osProfile", "linuxConfiguration") is None)
         or member(profile, "osProfile", "windowsConfiguration") is not None
         or member(profile, "licenseType") not in (None, "None")
+    )
+
+
+def _is_large(storage: Value) -> bool:
+    """True where a machine's own disk is larger or faster than those that come with an image."""
+    disk = member(storage, "osDisk")
+    size, kind = member(disk, "diskSizeGB"), member(disk, "managedDisk", "storageAccountType")
+    gib = count(size)
+    return (size is not None and (gib is None or gib > OS_DISK_GIB_MAX)) or (
+        kind is not None and str(kind).lower() not in PLAIN_DISKS
     )
 
 
@@ -149,16 +170,28 @@ def _cluster(body: Value, found: dict[str, Value]) -> None:
 
 
 def _pool(pool: Value) -> dict[str, Value]:
-    most = [count(member(pool, name)) for name in ("count", "maxCount")]
+    stated = [member(pool, "count"), member(pool, "maxCount")]
+    most = [count(number) for number in stated]
     manual = [count(member(scale, "count")) for scale in _machines_profile(pool)]
     sizes = [number for number in most + manual if number is not None]
     scaled = member(pool, "enableAutoScaling")
-    unsure = (scaled not in (None, False) and most[1] is None) or member(pool, "virtualMachinesProfile") is not None
-    return {
+    unsure = (
+        (scaled not in (None, False) and most[1] is None)
+        or member(pool, "virtualMachinesProfile") is not None
+        or any(number is None and given is not None for number, given in zip(most, stated, strict=True))
+    )
+    found: dict[str, Value] = {
         "Size": text(member(pool, "vmSize")),
         "Count": None if unsure else max(sizes, default=1),
         "Spot": str(member(pool, "scaleSetPriority")).lower() == "spot",
     }
+    system = f"{member(pool, 'osType')} {member(pool, 'osSKU')}".lower()
+    if "windows" in system:
+        found["Licence"] = True
+    disk = member(pool, "osDiskSizeGB")
+    if disk is not None and ((gib := count(disk)) is None or gib > POOL_DISK_GIB_MAX):
+        found["DataDisks"] = [{"GiB": gib}]
+    return found
 
 
 def _machines_profile(pool: Value) -> list[Value]:

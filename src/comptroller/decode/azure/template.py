@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from comptroller.core.action import PARTS_MAX, Value
-from comptroller.decode.azure.reading import mapping, member, sequence
+from comptroller.decode.azure.reading import mapping, member, members, sequence
 from comptroller.decode.shape import Undecodable
 
 DEPTH_MAX = 8
@@ -16,6 +16,15 @@ DEPTH_MAX = 8
 RESOLVED_MAX = 100_000
 EXPRESSION = "[expression]"
 """Stands for a value that only the server can compute."""
+
+OBJECTS = frozenset(
+    {"properties", "plan", "identity", "sku", "osprofile", "storageprofile", "hardwareprofile", "virtualmachineprofile"}
+    | {"extensionprofile", "networkprofile", "networkacls", "securityprofile", "applicationprofile", "billingprofile"}
+    | {"imagereference", "osdisk", "linuxconfiguration", "windowsconfiguration", "extensions", "settings", "template"}
+    | {"protectedsettings", "accesspolicies", "permissions", "aadprofile", "apiserveraccessprofile", "siteconfig"}
+    | {"userassignedidentities", "extendedlocation", "securityrules", "encryption", "agentpoolprofiles", "profiles"}
+)
+"""Members that hold objects or lists, in lower case: an expression in place of one may hold anything."""
 
 _REFERENCE = re.compile(r"\[\s*(parameters|variables)\s*\(\s*'([^']{1,128})'\s*\)\s*\]", re.IGNORECASE)
 _NUMBER = re.compile(r"\[\s*(?:int\s*\(\s*)?'?([0-9]{1,9})'?\s*\)?\s*\]")
@@ -79,6 +88,11 @@ def _given(value: Value) -> Value:
     return member(value, "value") if member(value, "reference") is None else EXPRESSION
 
 
+def _keeps_from_view(body: Mapping[str, Value]) -> bool:
+    """True where only the server can compute a member that may hold code, rights or what costs money."""
+    return any(value == EXPRESSION and name in OBJECTS for name, value in members(body))
+
+
 def _listed(resources: Value, scope: _Scope, above: str, depth: int) -> Iterator[Made]:
     if depth > DEPTH_MAX:
         raise Undecodable(f"the template is nested deeper than {DEPTH_MAX}")
@@ -90,12 +104,13 @@ def _listed(resources: Value, scope: _Scope, above: str, depth: int) -> Iterator
         if not isinstance(item, Mapping):
             yield HIDDEN
             continue
+        # Only where resources have symbolic names can one be there already.
+        if isinstance(resources, Mapping) and member(item, "existing") is True:
+            continue
         yield from _one(item, scope, above, depth)
 
 
 def _one(item: Mapping[str, Value], scope: _Scope, above: str, depth: int) -> Iterator[Made]:
-    if member(item, "existing") is True:
-        return
     written = _resolved(member(item, "type"), scope)
     if not isinstance(written, str) or EXPRESSION in written or written.startswith("["):
         yield HIDDEN
@@ -109,6 +124,8 @@ def _one(item: Mapping[str, Value], scope: _Scope, above: str, depth: int) -> It
     copies = _copies(member(item, "copy"), scope)
     body = mapping(_resolved({k: v for k, v in item.items() if k.lower() not in ("resources", "copy")}, scope))
     yield Made(kind=kind, body=body, copies=copies)
+    if _keeps_from_view(body) and kind.lower() != _DEPLOYMENTS:
+        yield HIDDEN
     inner: list[Made] = []
     if kind.lower() == _DEPLOYMENTS:
         raw = member(item, "properties")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -70,6 +71,7 @@ _BYTES_HEADERS = frozenset({"content-md5", "digest"})
 _OVERRIDE_MEMBERS = frozenset({"_method", "_httpmethod", "x-http-method-override"})
 _ANY_KIND = frozenset({"json", "form", "multipart", "raw"})
 _GRAPHQL_MEMBERS = frozenset({"query", "variables", "operationName", "extensions"})
+_GRAPHQL_FOLDED = frozenset(folded(name) for name in _GRAPHQL_MEMBERS)
 
 
 class DescribedCodec:
@@ -449,11 +451,16 @@ def _asked(fields: Fields, body: Body) -> Asked:
     document = fields.json
     if body.kind != "json" or not isinstance(document, Mapping):
         raise Undecodable("a GraphQL request is one JSON object")
-    if not _GRAPHQL_MEMBERS.issuperset(document) or any(folded(name) in _GRAPHQL_MEMBERS for name in fields.query):
+    if not _GRAPHQL_MEMBERS.issuperset(document) or any(folded(name) in _GRAPHQL_FOLDED for name in fields.query):
         raise Undecodable("a GraphQL request with members that nobody knows, or a second one in its query")
     text, name = document.get("query"), document.get("operationName")
     if not isinstance(text, str) or not (name is None or isinstance(name, str)):
         raise Undecodable("a GraphQL request without the text of its query")
+    extensions = document.get("extensions")
+    if isinstance(extensions, Mapping) and (other := extensions.get("persistedQuery")) is not None:
+        own = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        if not isinstance(other, Mapping) or other.keys() - {"version", "sha256Hash"} or other.get("sha256Hash") != own:
+            raise Undecodable("the GraphQL request names a stored document, and another one in its text")
     try:
         return asked_of(text, name or None)
     except MalformedGraphQL as error:

@@ -17,6 +17,8 @@ RAW_BYTES_MAX = 512 << 10
 UNLIMITED_MIN = 1 << 128
 """An allowance from here on is meant as one without limit: no supply is as large."""
 LEGACY_FIELDS = 9
+ITEMS_MAX = 512
+"""Texts and lists in one transaction: most have a dozen, those with long access lists a few hundred."""
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _WORD = 32
@@ -93,6 +95,7 @@ def read_transaction(text: Value) -> Moved:
 def _fields(raw: bytes) -> Mapping[str, Any]:
     """The fields of a transaction. Raises `Undecodable`."""
     library = wallet()
+    _check_items(raw if raw[0] >= 0xC0 else raw[1:])
     try:
         if raw[0] >= 0xC0:
             parts = library.rlp(raw)
@@ -110,6 +113,22 @@ def _fields(raw: bytes) -> Mapping[str, Any]:
         return fields
     except Exception as error:
         raise Undecodable("the signed transaction cannot be read") from error
+
+
+def _check_items(raw: bytes) -> None:
+    """Raises `Undecodable` for a transaction of too many pieces: reading half a million of them takes seconds."""
+    at, items = 0, 0
+    while at < len(raw):
+        items += 1
+        if items > ITEMS_MAX:
+            raise Undecodable(f"the signed transaction has more than {ITEMS_MAX} members")
+        first = raw[at]
+        is_list = first >= 0xC0
+        short = first - (0xC0 if is_list else 0x80)
+        # How many bytes say how long it is, and how long it is.
+        wide = max(0, short - 55)
+        length = int.from_bytes(raw[at + 1 : at + 1 + wide], "big") if wide else max(0, short)
+        at += 1 + wide + (0 if is_list else length)
 
 
 def _meaning(

@@ -95,15 +95,17 @@ def service(name: str) -> Service | None:
     operations: list[Operation] = []
     asked = [camel(member) for member in body["asked"]]
     always = frozenset(camel(member) for member in body["asks"])
+    sets: dict[tuple[int, ...], frozenset[str]] = {}
     for number, (identity, classes, dry, paths, asks) in enumerate(body["operations"]):
-        own = frozenset(asked[place] for place in asks)
+        # Most operations of a service take the same members: one set serves them all.
+        taken = sets.setdefault(tuple(asks), always.union(asked[place] for place in asks))
         operations.append(
             Operation(
                 service=name,
                 name=identity,
                 classes=_classes(",".join(classes)),
                 dry=dry,
-                asks=always | own if own else always,
+                asks=taken,
             )
         )
         for http, template, where in paths:

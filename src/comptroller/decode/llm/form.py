@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from comptroller.core.action import Value
 from comptroller.core.request import Unencodable
@@ -117,8 +117,3 @@ def _written(name: str, value: Value, parameters: Mapping[str, Value]) -> bytes:
     if "type" in value:
         head += f"\r\nContent-Type: {value['type']}"
     return head.encode("utf-8") + b"\r\n\r\n" + content
-
-
-def file_sizes(parameters: Mapping[str, Value]) -> Sequence[int]:
-    """Bytes of every uploaded file."""
-    return [len(value) for name, value in parameters.items() if name.startswith(CONTENT) and isinstance(value, bytes)]

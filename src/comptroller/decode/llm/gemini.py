@@ -21,7 +21,6 @@ from comptroller.decode.llm.tools import fetched_hosts
 from comptroller.decode.shape import Undecodable, bound_headers, native_json
 from comptroller.decode.target import Target
 
-VERSIONS = ("v1", "v1beta", "v1alpha")
 COMPATIBLE = "openai."
 """How operations of the OpenAI-compatible paths begin: `gemini:openai.chat.completions:create`."""
 COMPATIBLE_OPERATIONS = frozenset(

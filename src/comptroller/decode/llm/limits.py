@@ -19,6 +19,8 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
 }
 """Operation -> the members that limit its answer; the first is written where the caller names none."""
 _GENERATION: Final = frozenset({"models:generateContent", "models:streamGenerateContent"})
+_READS_BOTH: Final = frozenset({"openai", "azure-openai", "anthropic"})
+"""Services whose every limit counts; others may read the one that is written for them alone."""
 _CONFIG_NAMES = ("generationConfig", "generation_config")
 _OUTPUT_NAMES = ("maxOutputTokens", "max_output_tokens")
 
@@ -54,8 +56,9 @@ def lowered(operation: str, members: Mapping[str, Value], most: int, style: str)
     out = dict(members)
     for name in present:
         out[name] = min(int(str(members[name])), most)
-    if not present:
-        out[_written(operation, names, style)] = most
+    written = _written(operation, names, style)
+    if not present or (style not in _READS_BOTH and written not in present):
+        out[written] = most
     thinking = members.get("thinking")
     if operation == "messages:create" and isinstance(thinking, Mapping) and "budget_tokens" in thinking:
         limit, budget = int(str(out["max_tokens"])), thinking["budget_tokens"]

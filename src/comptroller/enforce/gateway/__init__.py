@@ -1,6 +1,7 @@
 """The boxes' only way out: listens, understands, asks the gatekeeper, and sends only what has a permit."""
 
 from comptroller.enforce.gateway.credentials import CredentialBroker, Family
+from comptroller.enforce.gateway.doors import HostServices, TcpService
 from comptroller.enforce.gateway.internal import Internal
 from comptroller.enforce.gateway.listener import Attachment, Gateway
 from comptroller.enforce.gateway.settings import BoxSocket, GatewaySettings, RunIdentity
@@ -15,7 +16,9 @@ __all__ = [
     "Family",
     "Gateway",
     "GatewaySettings",
+    "HostServices",
     "Internal",
     "RunIdentity",
+    "TcpService",
     "Upstream",
 ]

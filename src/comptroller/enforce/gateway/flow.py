@@ -24,6 +24,7 @@ from comptroller.decode.codec import Codec
 from comptroller.enforce.gateway.answers import heartbeat_for, plain_error, with_reason
 from comptroller.enforce.gateway.body import Allowance, BodyFilter, Held, Spool, read_bound, remaining
 from comptroller.enforce.gateway.credentials import CredentialBroker, NoCredentialError
+from comptroller.enforce.gateway.doors import is_host_service
 from comptroller.enforce.gateway.exchange import PENDING, Exchange, UpstreamError
 from comptroller.enforce.gateway.http1 import CONTINUE, BadRequestError, Head, Http1
 from comptroller.enforce.gateway.internal import Internal
@@ -38,6 +39,7 @@ from comptroller.engine.sequencer import Permit
 from comptroller.ports import Registry
 
 FLUSH_BYTES = 64 << 10
+NO_HOST_SERVICE = "this run has no such host service: a person names one with --host-service NAME=PORT"
 NOT_SENT = Outcome(status=0, ok=False, complete=True, charged=False)
 """Nothing left: the way out failed before the first byte."""
 
@@ -95,6 +97,10 @@ class Flow:
         if head.host == INTERNAL_HOST:
             await self._tell(head)
             return
+        if is_host_service(head.host):
+            service = self._identity.host_services.get(head.host)
+            if service is None or service.tcp:
+                raise BadRequestError(403, "no_host_service", NO_HOST_SERVICE)
         held = Held(self._allowance)
         try:
             await self._receive(head, number, held)

@@ -22,6 +22,7 @@ from comptroller.enforce.gateway.internal import Internal
 from comptroller.enforce.gateway.refusals import Refusals
 from comptroller.enforce.gateway.settings import BoxSocket, GatewaySettings, RunIdentity
 from comptroller.enforce.gateway.sniff import Look, look_at
+from comptroller.enforce.gateway.stream import TcpFlow
 from comptroller.enforce.gateway.tls import Authority, host_of
 from comptroller.enforce.gateway.upstream import Upstream
 from comptroller.enforce.gateway.wire import Wire, WireTimeoutError
@@ -84,6 +85,7 @@ class Gateway:
             recorder=self._recorder,
             forget=self._forget,
         )
+        self._upstream.host_services.open(identity.run, identity.host_services)
         try:
             for box_socket in box_sockets:
                 await attachment.serve(box_socket)
@@ -106,6 +108,7 @@ class Gateway:
         self._attachments.discard(attachment)
         if all(other.identity.run != attachment.identity.run for other in self._attachments):
             self._upstream.forget(attachment.identity.run)
+            self._upstream.host_services.close(attachment.identity.run)
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +116,7 @@ class _Connection:
     wire: Wire
     task: asyncio.Task[None] | None = None
     flow: Flow | None = None
+    stream: TcpFlow | None = None
 
 
 class Attachment:
@@ -195,6 +199,12 @@ class Attachment:
         await self._refusals.close()
         self._forget(self)
 
+    def cut(self) -> None:
+        """End what streams without being understood, now: nobody can say what its next byte would do."""
+        for connection in tuple(self._connections):
+            if connection.stream is not None and connection.task is not None:
+                connection.task.cancel()
+
     def _cancel(self, *, idle_only: bool) -> None:
         for connection in tuple(self._connections):
             flow = connection.flow
@@ -242,11 +252,24 @@ class Attachment:
             wire.close()
             self._connections.discard(connection)
             self._room.release()
-            if connection.flow is not None:
-                await connection.flow.finish()
+            for carried in (connection.flow, connection.stream):
+                if carried is not None:
+                    await carried.finish()
 
     async def _talk(self, connection: _Connection, destination: tuple[str, int]) -> None:
         wire = connection.wire
+        service = self.identity.tcp_at(self._names.name_of(destination[0]), destination[1])
+        if service is not None:
+            connection.stream = TcpFlow(
+                self._line,
+                identity=self.identity,
+                wire=wire,
+                service=service,
+                connection=secrets.token_hex(8),
+                note=self._refusals.note,
+            )
+            await connection.stream.carry()
+            return
         look = await self._sniff(wire)
         server_name: str | None = None
         if look is Look.TLS:

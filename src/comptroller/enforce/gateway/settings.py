@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket as sockets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from comptroller.core.doors import HostService
+from comptroller.enforce.gateway.doors import TcpService
 
 INTERNAL_HOST = "comptroller.internal"
 """The one host that is answered here: read-only facts for the agent."""
@@ -64,6 +67,11 @@ class GatewaySettings:
     extra_ca_file: str | None = None
     """A further trust anchor beside the system's, for private services and tests."""
 
+    stream_idle_seconds_max: float = 3600.0
+    """How long a connection of a declared TCP service may carry nothing."""
+    stream_linger_seconds_max: float = 60.0
+    """The same once one of its sides has ended."""
+
     drain_bytes_max: int = 16 << 20
     drain_seconds_max: float = 30.0
     """After the client left: how much of the answer is still read to learn what it cost."""
@@ -93,6 +101,17 @@ class RunIdentity:
     agent: str
     accounts: Mapping[str, str] = field(default_factory=dict)
     hold_seconds: float = 0.0
+    host_services: Mapping[str, HostService] = field(default_factory=dict)
+    """The machine's own services that this run may reach, by the name they have inside."""
+    tcp: Sequence[TcpService] = ()
+    """What its agent may reach without being understood."""
+
+    def tcp_at(self, host: str, port: int) -> TcpService | None:
+        """The service that is not to be understood at this place, where one is declared."""
+        service = self.host_services.get(host)
+        if service is not None and service.tcp and service.port == port:
+            return TcpService(host=host, port=port)
+        return next((each for each in self.tcp if (each.host, each.port) == (host, port)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

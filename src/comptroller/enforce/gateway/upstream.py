@@ -16,8 +16,10 @@ from comptroller.core.action import Action, digest
 from comptroller.core.errors import ConfigError
 from comptroller.core.request import Outgoing
 from comptroller.enforce.gateway.addresses import host_matches, is_metadata, is_own, is_public
+from comptroller.enforce.gateway.doors import HostServices, TcpService, is_host_service
 from comptroller.enforce.gateway.exchange import Exchange, UpstreamError
 from comptroller.enforce.gateway.http1 import field_lines
+from comptroller.enforce.gateway.postgres import ask_for_tls
 from comptroller.enforce.gateway.settings import GatewaySettings
 from comptroller.enforce.gateway.sigv4 import authority
 from comptroller.enforce.gateway.tls import client_context
@@ -28,6 +30,9 @@ _FRAMING = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
 )
 _BODYLESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+LOOPBACK = "127.0.0.1"
+"""Where host services are; they listen on the machine, which is why each is named."""
 
 _METHOD = re.compile(r"[A-Z]{1,32}\Z")
 _TARGET = re.compile(r"/[\x21-\x7e]*\Z")
@@ -40,7 +45,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 class Route:
     """Where a host is reached. `named` is True where the configuration named the destination itself."""
 
-    scheme: Literal["http", "https"]
+    scheme: Literal["http", "https", "tcp"]
     host: str
     port: int
     named: bool
@@ -65,9 +70,11 @@ class Upstream:
         upstreams: Mapping[str, str],
         private: Sequence[str],
         resolve: Resolve | None = None,
+        host_services: HostServices | None = None,
     ) -> None:
         """`upstreams` maps a host (exact or `*.suffix`) to a development URL, `private` names hosts that may have
-        private addresses. Raises `ConfigError`."""
+        private addresses; `host_services` leads single runs to the machine's own. Raises `ConfigError`."""
+        self.host_services = host_services or HostServices()
         self._settings = settings
         self._upstreams = {host: _development(host, url) for host, url in upstreams.items()}
         self._private = tuple(private)
@@ -95,7 +102,7 @@ class Upstream:
         A request is never sent twice: a kept connection is used only while it is known to be open.
         """
         self._spend(permit, action)
-        route = self.route(outgoing)
+        route = self.route(outgoing, permit.run)
         key = (route.scheme, f"{outgoing.host}>{route.host}", route.port, permit.run)
         wire = self._take(key) or await self._connect(route, outgoing.host)
         exchange = Exchange(
@@ -111,6 +118,25 @@ class Upstream:
             raise
         return exchange
 
+    async def connect(self, permit: Permit, action: Action, service: TcpService) -> Wire:
+        """A connection that carries what nobody understands; encrypted and verified where `service` says so.
+
+        Raises `UpstreamError`.
+        """
+        self._spend(permit, action)
+        pattern = host_matches(service.host, self._upstreams)
+        named = self._upstreams[pattern] if pattern is not None else None
+        host, port = service.host, service.port
+        if is_host_service(service.host):
+            named = self._of_machine(service.host, permit.run)
+        if named is not None and named.scheme == "tcp":
+            host, port = named.host, named.port
+        else:
+            named = None
+        scheme: Literal["https", "tcp"] = "tcp" if service.tls == "none" else "https"
+        route = Route(scheme=scheme, host=host, port=port, named=named is not None)
+        return await self._connect(route, service.host, postgres=service.tls == "postgres")
+
     def _spend(self, permit: Permit, action: Action) -> None:
         # INVARIANT: what is sent is what was judged, and a permit is used once.
         if digest(action) != permit.digest:
@@ -121,15 +147,32 @@ class Upstream:
         while len(self._spent) > self._settings.permits_remembered_max:
             self._spent_below = max(self._spent_below, self._spent.popitem(last=False)[0])
 
-    def route(self, outgoing: Outgoing) -> Route:
-        """Where `outgoing` is really sent."""
+    def route(self, outgoing: Outgoing, run: str) -> Route:
+        """Where `outgoing` of `run` is really sent. Raises `UpstreamError` for what leads nowhere."""
+        if is_host_service(outgoing.host):
+            found = self._of_machine(outgoing.host, run)
+            if found.scheme == "tcp":
+                raise UpstreamError("host_service", f"`{outgoing.host}` does not speak HTTP", sent=False)
+            return found
         pattern = host_matches(outgoing.host, self._upstreams)
         if pattern is not None:
-            return self._upstreams[pattern]
+            route = self._upstreams[pattern]
+            if route.scheme == "tcp":
+                raise UpstreamError("upstream_protocol", f"`{outgoing.host}` leads to a tcp:// upstream", sent=False)
+            return route
         return Route(scheme=outgoing.scheme, host=outgoing.host, port=outgoing.port, named=False)
+
+    def _of_machine(self, host: str, run: str) -> Route:
+        """The one way to this machine's own loopback: a service that a person named for this very run."""
+        service = self.host_services.find(run, host)
+        if service is None:
+            raise UpstreamError("host_service", f"`{host}` is no host service of this run", sent=False)
+        return Route(scheme="tcp" if service.tcp else "http", host=LOOPBACK, port=service.port, named=True)
 
     def exposed(self, scheme: str, host: str) -> bool:
         """True where a request would travel unencrypted to a host that nobody named as a near one."""
+        if is_host_service(host):
+            return False
         return scheme == "http" and not host_matches(host, self._upstreams) and not host_matches(host, self._private)
 
     # ------------------------------------------------------------ writing
@@ -175,7 +218,7 @@ class Upstream:
 
     # ------------------------------------------------------------ connecting
 
-    async def _connect(self, route: Route, name: str) -> Wire:
+    async def _connect(self, route: Route, name: str, *, postgres: bool = False) -> Wire:
         failure: Exception | None = None
         addresses = await self._addresses(route, name)
         for address in addresses[: self._settings.connect_addresses_max]:
@@ -189,6 +232,8 @@ class Upstream:
                 )
                 if route.scheme == "https":
                     wire.within(self._settings.handshake_seconds_max)
+                    if postgres:
+                        await ask_for_tls(wire)
                     await wire.handshake(self._trust(), server_side=False, server_hostname=route.host)
                 return wire
             except ssl.SSLCertVerificationError as error:
@@ -304,9 +349,13 @@ def _development(host: str, url: str) -> Route:
         port = parts.port
     except ValueError:
         port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.path not in ("", "/"):
+    if parts.scheme not in ("http", "https", "tcp") or not parts.hostname or port == -1 or parts.path not in ("", "/"):
         raise ConfigError(
             f"upstreams.{host}: `{url}` is not a plain http or https URL", hint="write it as http://127.0.0.1:5000"
         )
+    if parts.scheme == "tcp":
+        if port is None:
+            raise ConfigError(f"upstreams.{host}: `{url}` names no port", hint="write it as tcp://127.0.0.1:5432")
+        return Route(scheme="tcp", host=parts.hostname, port=port, named=True)
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
     return Route(scheme=scheme, host=parts.hostname, port=port or (443 if scheme == "https" else 80), named=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comptroller.enforce.sandbox.box import Box, BoxSocket
 from comptroller.enforce.sandbox.probe import preflight
+from comptroller.enforce.sandbox.unboxed_unsafe import Unboxed
 from comptroller.enforce.sandbox.view import BoxSpec, check_workspace
 
-__all__ = ["Box", "BoxSocket", "BoxSpec", "check_workspace", "preflight"]
+__all__ = ["Box", "BoxSocket", "BoxSpec", "Unboxed", "check_workspace", "preflight"]

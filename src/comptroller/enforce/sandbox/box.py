@@ -6,13 +6,28 @@ import platform
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from comptroller.enforce.sandbox import init_config, linux_unsafe, missing, newborn, seccomp, toolchain, view
+from comptroller.core.errors import RefusedError
+from comptroller.enforce.sandbox import (
+    cgroup,
+    init_config,
+    linux_unsafe,
+    missing,
+    newborn,
+    scope_unsafe,
+    seccomp,
+    toolchain,
+    view,
+)
+from comptroller.enforce.sandbox.cgroup import Cgroup
+from comptroller.enforce.sandbox.limits import WATCHED, Breach
 from comptroller.enforce.sandbox.stubs import Stubs
 from comptroller.enforce.sandbox.view import BoxSpec, View
+from comptroller.enforce.sandbox.walk import UnmeasurableError
+from comptroller.enforce.sandbox.watchdog import Costs, Watchdog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +42,13 @@ class BoxSocket:
 class Box:
     """A box from `launch` to `close`. Its command does not exist before `release`."""
 
-    def __init__(self, child: linux_unsafe.Child, stubs: Stubs, plan: View, moment_ns: int) -> None:
+    def __init__(
+        self, child: linux_unsafe.Child, stubs: Stubs, plan: View, moment_ns: int, runtime: Mapping[str, str]
+    ) -> None:
         self._child = child
+        self._runtime = runtime
+        self._cgroup: Cgroup | None = None
+        self._watchdog: Watchdog | None = None
         self._stubs = stubs
         self._plan = plan
         self._moment_ns = moment_ns
@@ -64,12 +84,57 @@ class Box:
         except BaseException:
             stubs.close()
             raise
-        return cls(child, stubs, plan, moment_ns)
+        return cls(child, stubs, plan, moment_ns, spec.inherited)
 
     def release(self) -> None:
         """Start the command. Only after whoever serves `sockets` is ready. Raises a `ComptrollerError` where a
-        protected path is not what it should be."""
+        protected path is not what it should be, or the limits cannot be watched."""
+        if any(name in WATCHED for name in self._plan.limits):
+            self._watch()
         self._child.release()
+        if self._watchdog is not None:
+            self._watchdog.start()
+
+    def _watch(self) -> None:
+        """Everything that limits the box as a whole, before its command exists."""
+        self._cgroup = self._group()
+        try:
+            self._watchdog = Watchdog(
+                self._plan.limits,
+                root=self._child.root,
+                tmpfs=self._plan.tmpfs,
+                places=self._plan.places,
+                end=self._child.kill,
+                cgroup=self._cgroup,
+            )
+        except (OSError, UnmeasurableError) as error:
+            raise RefusedError(
+                f"the limits of the box cannot be watched: {error}",
+                hint="take `disk_bytes` out of `limits` in comptroller.yaml, or choose a smaller workspace",
+            ) from error
+
+    def _group(self) -> Cgroup | None:
+        """A control group with the command's process in it; None where the watchdog has to do alone."""
+        name = f"comptroller-{self._child.pid}-{self._moment_ns}"
+        made = cgroup.make(self._plan.limits, name)
+        if made is None:
+            return scope_unsafe.ask(self._plan.limits, name, self._child.pid, environment=self._runtime)
+        try:
+            made.enter(self._child.pid)
+        except OSError:
+            made.close()
+            return None
+        return made
+
+    @property
+    def breach(self) -> Breach | None:
+        """The limit that ended the box; None as long as none did. Complete after `close`."""
+        return None if self._watchdog is None else self._watchdog.breach
+
+    @property
+    def costs(self) -> Costs | None:
+        """What watching the limits cost; None where nothing is watched."""
+        return None if self._watchdog is None else self._watchdog.costs
 
     @property
     def reports(self) -> int:
@@ -109,6 +174,11 @@ class Box:
         self._closed = True
         self._child.kill()
         self._child.wait()
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog.last_look()
+        if self._cgroup is not None:
+            self._cgroup.close()
         self._child.close()
         self._stubs.close()
 

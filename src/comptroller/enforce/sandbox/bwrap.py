@@ -57,6 +57,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device of the machine that the agent was granted."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Special:
     """A new `/proc`, or a minimal `/dev` with a shared memory of its own."""
 
@@ -64,7 +72,7 @@ class Special:
     target: str
 
 
-Step = Bind | Content | Private | Empty | Link | Special
+Step = Bind | Content | Private | Empty | Link | Device | Special
 
 
 def options(steps: Iterable[Step], *, directory: str, descriptor: Callable[[bytes], int]) -> list[str]:
@@ -97,6 +105,8 @@ def _words(step: Step, descriptor: Callable[[bytes], int], sealed: list[str]) ->
             return ["--perms", f"{step.mode:04o}", "--tmpfs", step.target]
         case Link():
             return ["--symlink", step.to, step.target]
+        case Device():
+            return ["--dev-bind", step.source, step.target]
         case Special(kind="proc"):
             return ["--proc", step.target]
         case Special():

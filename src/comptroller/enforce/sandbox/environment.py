@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from comptroller.core.errors import UsageError
 from comptroller.enforce.sandbox import trust
@@ -20,20 +20,23 @@ VALUE_CHARACTERS_MAX = 32768
 _OURS = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"})
 
 
-def build(inherited: Mapping[str, str], given: Mapping[str, str], *, path: Iterable[str]) -> dict[str, str]:
-    """The box's whole environment: what is harmless of `inherited`, our trust, then `given`, which wins.
+def build(
+    inherited: Mapping[str, str], given: Mapping[str, str], *, path: Iterable[str], named: Collection[str] = ()
+) -> dict[str, str]:
+    """The box's whole environment: what is harmless or `named` of `inherited`, our trust, then `given`, which wins.
 
     Raises `UsageError` for a name or value that no environment can hold.
     """
-    for name, value in given.items():
+    for name in (*named, *given):
         if not _NAME.match(name) or name in _OURS:
             raise UsageError(f"`{name}` cannot be set in the box's environment")
+    for name, value in given.items():
         if "\0" in value or len(value) > VALUE_CHARACTERS_MAX:
             raise UsageError(f"the value of `{name}` cannot be set in the box's environment")
     kept = {
         name: value
         for name, value in inherited.items()
-        if _INHERITED.match(name) and "\0" not in value and len(value) <= VALUE_CHARACTERS_MAX
+        if (_INHERITED.match(name) or name in named) and "\0" not in value and len(value) <= VALUE_CHARACTERS_MAX
     }
     ours = {
         "PATH": ":".join(dict.fromkeys((*path, *SYSTEM_PATH))),

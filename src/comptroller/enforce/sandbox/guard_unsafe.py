@@ -68,6 +68,7 @@ class _Guard:
         self._proc = proc
         self._report = report
         self._steps = steps
+        self._masked = {step["path"] for step in steps if step["masked"]}
         self._roots = {place: os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW) for place in places}
         self._names = {os.fsencode(os.path.basename(step["path"])) for step in steps}
         self._events = _libc.inotify_init1(_IN_NONBLOCK)
@@ -116,8 +117,11 @@ class _Guard:
         """Bubblewrap mounts by name. Another box in the same workspace could have put a symbolic link there for just
         that moment, and something of the machine would be mounted: what is in the box must be what stands outside."""
         names = os.path.relpath(step["path"], step["place"]).split("/")
-        inside = _identity(self._roots[step["place"]], names)
-        if inside is not None and inside != _identity(outside, names):
+        inside, real = _identity(self._roots[step["place"]], names), _identity(outside, names)
+        if step["masked"]:
+            if inside is None or real is None or inside == real:
+                raise _Lost(f"{step['path']}: it is not masked")
+        elif step["path"] not in self._masked and inside is not None and inside != real:
             raise _Lost(f"{step['path']}: it was exchanged while the box was made")
 
     def _covered(self, step: dict[str, Any]) -> bool:
@@ -144,6 +148,9 @@ class _Guard:
             own_mount = self._mount_of(current) != self._mount_of(above)
             if own_mount and (step["writable"] or os.fstatvfs(current).f_flag & os.ST_RDONLY):
                 return True
+            if step["path"] in self._masked:
+                # Bare, it can be read: no cover brings that back.
+                raise _Lost(f"{step['path']}: it is masked, and was replaced outside while the agent runs")
             _cover(current, writable=step["writable"])
             return False
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from comptroller.enforce.sandbox import netlink
 from comptroller.enforce.sandbox.view import View
@@ -18,12 +19,19 @@ def build(view: View, program: bytes) -> dict[str, object]:
         "tcp_port": netlink.TCP_PORT,
         "dns_port": netlink.DNS_PORT,
         "filter": program,
-        "limits": {"RLIMIT_CORE": 0, **view.limits},
+        "sysctls": _sysctls(view.limits),
+        "limits": {"RLIMIT_CORE": 0, **view.rlimits},
         "uid": os.getuid(),
         "gid": os.getgid(),
         "argv": list(view.argv),
         "environment": dict(view.environment),
     }
+
+
+def _sysctls(limits: Mapping[str, int]) -> dict[str, int]:
+    """System V memory to which nobody is attached belongs to no process: the kernel holds it, in pages."""
+    memory = limits.get("memory_bytes")
+    return {} if memory is None else {"kernel/shmall": max(1, memory // os.sysconf("SC_PAGE_SIZE"))}
 
 
 def _message(batch: netlink.Batch) -> dict[str, object]:

@@ -57,10 +57,12 @@ def main() -> NoReturn:
     try:
         roles, sockets = _open_network(config, sysctl)
         namespaces = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in ("user", "mnt")]
+        namespaces.append(os.open("/", os.O_PATH | os.O_DIRECTORY))
     except OSError as error:
         control.sendall(f"error {error}\n".encode())
         os._exit(EXIT_NOT_STARTED)
-    # The namespaces are for the guard, which stands outside and keeps protected paths covered.
+    # The namespaces are for the guard, which stands outside and keeps protected paths covered; the root folder is for
+    # the watchdog, which reads `/proc` as it is in here.
     numbers = [*namespaces, *(item.fileno() for item in sockets)]
     descriptors = struct.pack(f"={len(numbers)}i", *numbers)
     answer = f"ready {' '.join(roles)}\n".encode()
@@ -109,6 +111,13 @@ def _open_network(config: dict[str, Any], sysctl: int) -> tuple[list[str], list[
         os.close(descriptor)
     except OSError:
         pass  # where this is refused the agent's own servers keep to ports above 1023
+    for name, value in config["sysctls"].items():
+        try:
+            descriptor = os.open(name, os.O_WRONLY, dir_fd=sysctl)
+            os.write(descriptor, str(value).encode("ascii"))
+            os.close(descriptor)
+        except OSError:
+            pass  # refused before Linux 6.10; the watchdog does not see these segments then
     roles, sockets = [], []
     for family, address in families:
         for role, kind, port in (
@@ -164,6 +173,8 @@ def _lock(config: dict[str, Any]) -> None:
     program = config["filter"]
     for name, value in config["limits"].items():
         kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
     os.closerange(3, 1 << 20)
     for number in range(1, SIGNALS_MAX):

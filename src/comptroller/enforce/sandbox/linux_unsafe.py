@@ -29,8 +29,8 @@ LAUNCH_SECONDS_MAX = 20
 DEATH_SECONDS_MAX = 10
 ANSWER_BYTES_MAX = 4096
 SOCKETS_MAX = 16
-NAMESPACES = 2
-"""The init sends its user and its mount namespace before the sockets."""
+NAMESPACES = 3
+"""The init sends its user and its mount namespace and its root folder before the sockets."""
 COMPLAINT_BYTES_MAX = 4096
 REPORT_BYTES_MAX = 4096
 POLL_MS = 100
@@ -132,6 +132,8 @@ class Child:
     control: socket.socket
     complaints: int
     command: int
+    pid: int
+    root: int
     sockets: tuple[tuple[str, socket.socket], ...]
     guard: Guard
     _terminal: list[object] | None = field(default=None)
@@ -171,6 +173,7 @@ class Child:
         self.control.close()
         os.close(self.complaints)
         os.close(self.command)
+        os.close(self.root)
         self.guard.close()
         if self._terminal is not None:
             _restore_terminal(self._terminal)
@@ -235,8 +238,9 @@ def start(
             for descriptor in descriptors:
                 os.close(descriptor)
             raise StartError(rest or "the init sent no sockets", stage="network")
-        namespaces, numbers = descriptors[:NAMESPACES], descriptors[NAMESPACES:]
-        opened += namespaces
+        *namespaces, root = descriptors[:NAMESPACES]
+        numbers = descriptors[NAMESPACES:]
+        opened += [*namespaces, root]
         sockets = tuple(socket.socket(fileno=descriptor) for descriptor in numbers)
         ours.settimeout(None)
         return Child(
@@ -244,6 +248,8 @@ def start(
             control=ours,
             complaints=complaints,
             command=os.pidfd_open(pid),
+            pid=pid,
+            root=os.dup(root),
             sockets=tuple(zip(roles, sockets, strict=True)),
             guard=_guard(interpreter, guarded, namespaces, contents),
             _terminal=terminal,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comptroller.core.errors import UsageError
-from comptroller.enforce.sandbox.bwrap import Bind
+from comptroller.enforce.sandbox.bwrap import Bind, Content, Empty
+from comptroller.enforce.sandbox.masks import placeholder
 
 EDITOR_FOLDERS = (".vscode", ".idea", ".zed", ".helix", ".devcontainer", ".devcontainer.json")
 """Editors run tasks, settings and containers found in these; the last one is a file where it is there."""
@@ -55,6 +56,7 @@ class Protection:
     stubs: tuple[Stub, ...]
     leftovers: tuple[Stub, ...] = ()
     roots: tuple[Path, ...] = ()
+    masks: tuple[Content | Empty, ...] = ()
 
     @property
     def repositories(self) -> frozenset[Path]:
@@ -72,10 +74,15 @@ class Protection:
                 "place": next(str(place) for place in places if Path(step.target).is_relative_to(place)),
                 "writable": step.writable,
                 "stub": {"folder": stub.folder, "content": stub.content} if stub is not None else None,
+                "masked": False,
             }
             for step in self.steps
             for stub in (stubs.get(Path(step.target)),)
         ]
+        steps += (
+            {"path": mask.target, "place": str(workspace), "writable": False, "stub": None, "masked": True}
+            for mask in self.masks
+        )
         return [str(place) for place in places], steps
 
 
@@ -89,9 +96,18 @@ def folder(path: Path, *, stub: bool = False) -> Wanted:
     return Wanted(path=path, stub=Stub(path=path, folder=True) if stub else None)
 
 
-def plan(workspace: Path, *, config: Path | None, environments: Iterable[Path]) -> Protection:
+def plan(
+    workspace: Path,
+    *,
+    config: Path | None,
+    environments: Iterable[Path],
+    fixed: Iterable[Path] = (),
+    masked: Iterable[Path] = (),
+) -> Protection:
     """Protect `workspace` (resolved). `config` is the `comptroller.yaml` in force, `environments` are the folders that
-    the programs outside the box run from. Raises `UsageError` where a protected path is a symbolic link."""
+    the programs outside the box run from; `fixed` and `masked` are chosen by a person, and lie in the workspace. Raises
+    `UsageError` where a protected path is a symbolic link or has a second name."""
+    hidden = [path for path in dict.fromkeys(masked) if os.path.lexists(path)]
     # These stubs are folders even where a file is meant: nobody takes one for a configuration, nor git for content.
     wanted = [folder(workspace / name, stub=True) for name in ("comptroller.yaml", ".envrc", *EDITOR_FOLDERS)]
     if config is not None:
@@ -101,7 +117,19 @@ def plan(workspace: Path, *, config: Path | None, environments: Iterable[Path]) 
     roots: list[Path] = []
     for entry in _repositories(workspace):
         wanted += _repository(entry, workspace, roots)
-    return _arrange((workspace, *roots), wanted, roots)
+    wanted += [folder(path, stub=True) for path in fixed]
+    wanted += [file(path) for path in hidden]
+    arranged = _arrange((workspace, *roots), wanted, roots)
+    return replace(arranged, masks=tuple(_mask(workspace, path) for path in hidden))
+
+
+def _mask(workspace: Path, path: Path) -> Content | Empty:
+    """What lies over a masked path: a placeholder, or an empty folder."""
+    _refuse_links(workspace, path)
+    if path.is_dir():
+        return Empty(target=str(path), mode=0o555, writable=False)
+    _refuse_second_name(path)
+    return Content(target=str(path), content=placeholder(path))
 
 
 def _arrange(places: tuple[Path, ...], wanted: list[Wanted], roots: list[Path]) -> Protection:
@@ -124,17 +152,21 @@ def _arrange(places: tuple[Path, ...], wanted: list[Wanted], roots: list[Path]) 
             stubs[item.path] = item.stub
         elif item.stub is not None:
             leftovers.append(item.stub)
-        if item.path.is_file() and item.path.stat().st_nlink > 1:
-            raise UsageError(
-                f"`{item.path}` has a second name (a hard link) under which it could be changed",
-                hint=f"make it a file of its own: cp {item.path} x && mv x {item.path}",
-            )
+        _refuse_second_name(item.path)
         for parent in above:
             covered.setdefault(parent, True)
         covered[item.path] = False
     ordered = sorted(covered.items(), key=lambda pair: (len(pair[0].parts), str(pair[0])))
     steps = tuple(Bind(source=str(path), target=str(path), writable=writable) for path, writable in ordered)
     return Protection(steps=steps, stubs=tuple(stubs.values()), leftovers=tuple(leftovers), roots=tuple(roots))
+
+
+def _refuse_second_name(path: Path) -> None:
+    if path.is_file() and path.stat().st_nlink > 1:
+        raise UsageError(
+            f"`{path}` has a second name (a hard link) under which it could be changed or read",
+            hint=f"make it a file of its own: cp {path} x && mv x {path}",
+        )
 
 
 def _refuse_links(place: Path, path: Path) -> None:

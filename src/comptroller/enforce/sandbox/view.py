@@ -12,7 +12,8 @@ from pathlib import Path
 
 from comptroller.core.errors import UsageError
 from comptroller.enforce.sandbox import environment, netlink, protect, toolchain, trust
-from comptroller.enforce.sandbox.bwrap import HOSTNAME, Bind, Content, Empty, Link, Private, Special, Step
+from comptroller.enforce.sandbox.bwrap import HOSTNAME, Bind, Content, Device, Empty, Link, Private, Special, Step
+from comptroller.enforce.sandbox.limits import checked, rlimits
 
 ARGUMENTS_MAX = 4096
 _ETC = (
@@ -20,20 +21,13 @@ _ETC = (
     *("protocols", "services", "terminfo", "inputrc", "bash.bashrc", "profile", "os-release", "debian_version"),
     *("ssl/certs", "ssl/openssl.cnf", "pki/tls/certs", "pki/tls/openssl.cnf", "pki/ca-trust/extracted"),
     *("ca-certificates", "crypto-policies", "fonts", "magic", "locale.conf", "java-17-openjdk", "java-21-openjdk"),
+    "chromium.d",
 )
 _PROC_SHOWN = frozenset({"sys", "sysvipc", "tty", "self", "thread-self", "net", "mounts"})
 """Of what is not a process, the folders and links of `/proc` that stay."""
 _PROC_MASKED = frozenset({"kcore", "keys", "key-users", "kmsg", "timer_list", "sched_debug", "config.gz", "kallsyms"})
 _PROC_MASKED |= {"sysrq-trigger", "modules", "iomem", "ioports", "vmallocinfo", "slabinfo", "pagetypeinfo", "cmdline"}
 _NEVER = ("/", "/boot", "/dev", "/etc", "/home", "/proc", "/root", "/run", "/sys", "/tmp", "/usr", "/var")  # noqa: S108
-LIMITS: Mapping[str, str] = {
-    "processes": "RLIMIT_NPROC",
-    "open_files": "RLIMIT_NOFILE",
-    "memory_bytes": "RLIMIT_AS",
-    "file_bytes": "RLIMIT_FSIZE",
-    "cpu_seconds": "RLIMIT_CPU",
-}
-"""What `agents.NAME.limits` may hold, and the kernel's name for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +37,9 @@ class BoxSpec:
     `workspace` is writable; `directory`, inside it, is where the command starts. `environment` is given to the command
     (placeholders, never real secrets); of `inherited` (the person's own) only what an allow-list names is taken over.
     `authority_pem` is the installation's certificate. `config` is the `comptroller.yaml` in force. `private` (state,
-    keys, sockets) must not be seen. `read_only` is shown besides. `limits` are for the command's processes.
+    keys, sockets) must not be seen. `read_only` is shown besides. `limits` are for the box as a whole. `fixed` are
+    paths in the workspace that it must not change, `masked` those it sees as placeholders; `inherit` names further
+    variables of `inherited`; `devices` are the ones granted.
     """
 
     argv: tuple[str, ...]
@@ -56,6 +52,10 @@ class BoxSpec:
     private: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
+    fixed: tuple[Path, ...] = ()
+    masked: tuple[Path, ...] = ()
+    inherit: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,9 @@ class View:
     directory: str
     argv: tuple[str, ...]
     limits: Mapping[str, int]
+    rlimits: Mapping[str, int]
+    tmpfs: tuple[str, ...]
+    places: tuple[Path, ...]
     workspace: Path
     guarded: tuple[list[str], list[dict[str, object]]]
     repositories: frozenset[Path]
@@ -82,7 +85,7 @@ def plan(spec: BoxSpec) -> View:
     directory = Path(os.path.realpath(spec.directory or workspace))
     if not directory.is_relative_to(workspace):
         directory = workspace
-    limits = {_limit(name): value for name, value in spec.limits.items()}
+    limits = checked(spec.limits)
     config = Path(os.path.realpath(spec.config)) if spec.config is not None else None
     hidden = (*spec.private, Path.home())
     program = toolchain.find(spec.argv[0], directory=directory, path=spec.inherited.get("PATH", ""))
@@ -90,14 +93,21 @@ def plan(spec: BoxSpec) -> View:
     if program is not None:
         wanted += [path for path in toolchain.needed_by(program) if not path.is_relative_to(workspace)]
     tools = toolchain.narrow(wanted, private=hidden)
-    extra = tuple(path for path in spec.read_only if path.exists())
+    fixed, shown = _fixed(workspace, spec.fixed)
+    masked = _masked(workspace, spec.masked)
+    extra = tuple(path for path in (*spec.read_only, *shown) if path.exists())
     _refuse_private(extra, spec.private)
-    outside = [path for path in (*tools, *extra) if not path.is_relative_to(workspace)]
-    protection = protect.plan(workspace, config=config, environments=toolchain.own())
+    outside = [path for path in (*tools, *extra) if not path.is_relative_to(workspace) and not _shown(path)]
+    protection = protect.plan(
+        workspace, config=config, environments=toolchain.own(), fixed=fixed, masked=masked
+    )
     bundles = [path for path in (*wanted, *extra) if path.is_dir()]
     prefixes = [Path("/usr"), Path("/usr/local"), *bundles, workspace / ".venv", workspace / "venv"]
     variables = environment.build(
-        spec.inherited, spec.environment, path=toolchain.reachable_path(spec.inherited, (*outside, workspace))
+        spec.inherited,
+        spec.environment,
+        path=toolchain.reachable_path(spec.inherited, (*outside, workspace)),
+        named=spec.inherit,
     )
     steps = (
         *_system(),
@@ -106,6 +116,8 @@ def plan(spec: BoxSpec) -> View:
         *(Bind(source=str(root), target=str(root), writable=True) for root in protection.roots),
         Bind(source=str(workspace), target=str(workspace), writable=True),
         *protection.steps,
+        *protection.masks,
+        *spec.devices,
         *trust.steps(spec.authority_pem, prefixes),
     )
     return View(
@@ -116,6 +128,9 @@ def plan(spec: BoxSpec) -> View:
         directory=str(directory),
         argv=spec.argv,
         limits=limits,
+        rlimits=rlimits(limits),
+        tmpfs=(*(step.target for step in steps if isinstance(step, Empty) and step.writable), "/dev/shm"),  # noqa: S108
+        places=(workspace, *protection.roots),
         workspace=workspace,
         guarded=protection.guarded(workspace),
         repositories=protection.repositories,
@@ -147,11 +162,50 @@ def _refuse_private(extra: tuple[Path, ...], private: tuple[Path, ...]) -> None:
                 raise UsageError(f"`{path}` would show `{place}`, which no agent may see, to the box")
 
 
-def _limit(name: str) -> str:
-    kind = LIMITS.get(name)
-    if kind is None:
-        raise UsageError(f"there is no limit `{name}`", hint=f"known limits: {', '.join(LIMITS)}")
-    return kind
+def _inside(workspace: Path, path: Path) -> Path | None:
+    """`path`, relative to the workspace or absolute, as a path in the workspace; None where it lies elsewhere. Links in
+    the workspace itself are left alone: a protected path must have none."""
+    place = Path(os.path.normpath(workspace / path))
+    if place == workspace:
+        raise UsageError(f"`{path}` is the workspace itself", hint="name files or folders in it under `files`")
+    if place.is_relative_to(workspace):
+        return place
+    real = Path(os.path.realpath(place.parent), place.name)
+    return real if real != workspace and real.is_relative_to(workspace) else None
+
+
+def _fixed(workspace: Path, paths: tuple[Path, ...]) -> tuple[list[Path], list[Path]]:
+    """Paths of the workspace that stay as they are, and paths elsewhere that are shown besides."""
+    inside: list[Path] = []
+    outside: list[Path] = []
+    for path in paths:
+        place = _inside(workspace, path)
+        if place is not None:
+            inside.append(place)
+        elif not os.path.lexists(workspace / path):
+            raise UsageError(f"`{path}`, which `files.read_only` names, is not there")
+        else:
+            outside.append(Path(os.path.realpath(workspace / path)))
+    return inside, outside
+
+
+def _masked(workspace: Path, paths: tuple[Path, ...]) -> list[Path]:
+    """Paths of the workspace that are seen as placeholders."""
+    found: list[Path] = []
+    for path in paths:
+        place = _inside(workspace, path)
+        if place is None:
+            raise UsageError(
+                f"`{path}`, which `files.masked` names, is not in the workspace",
+                hint="a box sees nothing of your files outside its workspace: take it out",
+            )
+        found.append(place)
+    return found
+
+
+def _shown(path: Path) -> bool:
+    """Whether `/etc` shows it already: `vim` is a link in `/etc/alternatives`."""
+    return any(path.is_relative_to(Path("/etc", name)) for name in _ETC)
 
 
 def _system() -> list[Step]:

@@ -3,6 +3,7 @@ watched, and gone afterwards."""
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -10,11 +11,12 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 STARTUP_FILES = (
     *(".bashrc", ".profile", ".zshrc", ".config/fish/config.fish", ".config/autostart/x.desktop", ".gitconfig"),
@@ -22,13 +24,20 @@ STARTUP_FILES = (
 )
 """Read by programs of the person's own, later and outside."""
 PROTECTED = (
-    *("comptroller.yaml", "policies", "policies/starter.cedar", "services", ".git/config", ".git/hooks"),
-    *(".envrc", ".vscode", ".idea", ".devcontainer"),
+    *("comptroller.yaml", "policies", "policies/starter.cedar", "services", "services/shop.yaml"),
+    *(".git/config", ".git/hooks", ".git/commondir", "below/part/.git/config", "below/part/.git/hooks"),
+    *(".envrc", ".vscode", ".vscode/tasks.json", ".idea", ".devcontainer"),
 )
 """In the workspace, and yet not the agent's."""
+ANCESTORS = tuple(sorted({str(above) for name in PROTECTED for above in PurePosixPath(name).parents} - {"."}))
+"""Every folder above something protected."""
 # mov $20,%eax; int $0x80; mov %eax,%ebx; mov $1,%eax; int $0x80: getpid and exit by the 32-bit table.
 _INT80 = bytes.fromhex("b814000000cd8031dbb801000000cd80")
+# socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); exit(0 where it is one, else 1).
+_RAW_SOCKET = bytes.fromhex("b829000000bf02000000be03000000ba010000000f0589c7c1ef1fb83c0000000f05")
 _PEERS_MAX = 64
+_IPC_CREATE, _IPC_REMOVE = 0o1600, 0
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(slots=True)
@@ -39,7 +48,10 @@ class Bait:
     canary: str = field(default_factory=lambda: f"canary-{secrets.token_hex(12)}")
     planted: str = field(default_factory=lambda: f"planted-{secrets.token_hex(12)}")
     touched: list[str] = field(default_factory=list)
+    shared_key: int = field(default_factory=lambda: secrets.randbelow(1 << 30) + 1)
     _listeners: list[socket.socket] = field(default_factory=list)
+    _sentinel: subprocess.Popen[bytes] | None = None
+    _shared: int = -1
 
     @property
     def workspace(self) -> Path:
@@ -75,13 +87,32 @@ class Bait:
             path.write_text("# the person's own\n" if name != "services/shop.yaml" else SERVICE, "utf-8")
 
     def _repository(self) -> None:
+        """One at the top and one below, so that there are folders above what is protected."""
         git = shutil.which("git")
-        if git is None:
-            (self.workspace / ".git" / "hooks").mkdir(parents=True)
-            (self.workspace / ".git" / "config").write_text("[core]\n", "utf-8")
-            return
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.home)}
-        subprocess.run([git, "init", "-q", str(self.workspace)], check=True, env=environment, capture_output=True)
+        for place in (self.workspace, self.workspace / "below" / "part"):
+            place.mkdir(parents=True, exist_ok=True)
+            if git is None:
+                (place / ".git" / "hooks").mkdir(parents=True)
+                (place / ".git" / "config").write_text("[core]\n", "utf-8")
+            else:
+                subprocess.run([git, "init", "-q", str(place)], check=True, env=environment, capture_output=True)
+
+    def stand(self) -> Mapping[str, object]:
+        """Start a process and shared memory that no box may see or touch; what to look for."""
+        mark = f"sentinel-{secrets.token_hex(12)}"
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "SECRET": f"secret-of-{mark}"}
+        self._sentinel = subprocess.Popen([mark, "987"], executable="/bin/sleep", env=environment)
+        self._shared = _libc.shmget(self.shared_key, 4096, _IPC_CREATE)
+        return {
+            "sentinel": mark,
+            "sentinel_pid": self._sentinel.pid,
+            "shared_memory": self.shared_key if self._shared >= 0 else 0,
+        }
+
+    def stands(self) -> bool:
+        """Whether the process outside still lives."""
+        return self._sentinel is not None and self._sentinel.poll() is None
 
     # ------------------------------------------------------------ listeners
 
@@ -141,7 +172,12 @@ class Bait:
                 link.sendto(self.canary.encode(), peer)
 
     def close(self) -> None:
-        """Close the servers."""
+        """Close the servers, end the process, give the memory back."""
+        if self._sentinel is not None:
+            self._sentinel.kill()
+            self._sentinel.wait()
+        if self._shared >= 0:
+            _libc.shmctl(self._shared, _IPC_REMOVE, None)
         for listener in self._listeners:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
@@ -164,15 +200,59 @@ class Bait:
                     marks.append(int(entry.name))
         return marks
 
-    def program(self) -> str:
-        """A program that calls the kernel by its 32-bit table; empty where this machine has none."""
+    def write_program(self, place: Path) -> None:
+        """Write the attacks as a folder that Python runs: `python -I PLACE DOCUMENT`."""
+        package = Path(__file__).with_name("attacks")
+        (place / "attacks").mkdir(parents=True)
+        for part in package.iterdir():
+            if part.suffix == ".py":
+                (place / "attacks" / part.name).write_text(part.read_text("utf-8"), "utf-8")
+        (place / "__main__.py").write_text("from attacks.program import main\n\nmain()\n", "utf-8")
+
+    def facts(self, state: Sequence[Path]) -> Mapping[str, object]:
+        """What the attacks are told: as much as a well-informed attacker would know."""
+        prefix = Path(sys.prefix)
+        library = prefix / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+        return {
+            "workspace": str(self.workspace),
+            "protected": list(PROTECTED),
+            "ancestors": list(ANCESTORS),
+            "secret_file": str(self.home / ".aws" / "credentials"),
+            "state": [str(path) for path in state],
+            "home": [str(self.home), str(self.home / ".aws" / "credentials"), str(self.home / ".ssh")],
+            "person_home": str(self.home),
+            "canaries": [self.canary],
+            "planted": self.planted,
+            "startup": list(STARTUP_FILES),
+            "interpreter": [
+                str(prefix / "bin" / "python"),
+                str(library / "sitecustomize.py"),
+                str(library / "x.pth"),
+                sys.executable,
+            ],
+            "shown": sorted(
+                {str(Path(part).resolve()) for part in (sys.prefix, sys.base_prefix, *sys.path) if part} | {"/opt"}
+            ),
+            "addresses": _addresses(),
+            "host": socket.gethostname(),
+            "machine_id": _text("/etc/machine-id"),
+        }
+
+    def programs(self) -> Mapping[str, str]:
+        """Programs of a few instructions: `int80` calls the kernel by its 32-bit table, `raw_program` opens a raw
+        socket. Empty where this machine has no such thing."""
         if platform.machine() != "x86_64":
-            return ""
-        path = self.workspace / "int80"
-        path.write_bytes(_elf(_INT80))
-        path.chmod(0o755)
-        done = subprocess.run([str(path)], check=False)
-        return str(path) if done.returncode == 0 else ""
+            return {"int80": "", "raw_program": ""}
+        for name, code in (("int80", _INT80), ("raw", _RAW_SOCKET)):
+            path = self.workspace / name
+            path.write_bytes(_elf(code))
+            path.chmod(0o755)
+        done = subprocess.run([str(self.workspace / "int80")], check=False)
+        spoken = done.returncode == 0
+        return {
+            "int80": str(self.workspace / "int80") if spoken else "",
+            "raw_program": str(self.workspace / "raw"),
+        }
 
 
 SERVICE = """\
@@ -211,3 +291,22 @@ def _elf(code: bytes) -> bytes:
     header += bytes.fromhex("40003800010000000000") + bytes(2)
     segment = bytes.fromhex("0100000005000000") + bytes(8) + (0x400000).to_bytes(8, "little") * 2
     return header[:64] + segment + size.to_bytes(8, "little") * 2 + (0x1000).to_bytes(8, "little") + code
+
+
+def _addresses() -> list[str]:
+    """The machine's own addresses, as another process may learn them."""
+    found: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            found.append(str(probe.getsockname()[0]))
+        except OSError:
+            pass
+    return [address for address in found if not address.startswith("127.")] or ["192.0.2.1"]
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError:
+        return ""

@@ -14,20 +14,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from comptroller.compose import starter_policies
 from comptroller.core.errors import ComptrollerError
 from comptroller.server.identity import os_user, person_name
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, Paths
-from comptroller.testing.escape.bait import PROTECTED, STARTUP_FILES, Bait
+from comptroller.testing.escape.bait import Bait
 
 PATIENCE_SECONDS = 5.0
 """An allowed request that takes longer while the server is worn out counts as an attack that passed."""
 SUITE_SECONDS_MAX = 300
 ENDING_SECONDS_MAX = 20
 LAYER = "bubblewrap"
+SUSPECT = "suspect"
+DOCUMENT = "bait.json"
 
 CONFIG = """\
 version: 1
@@ -99,20 +100,28 @@ def _installation(bait: Bait) -> Path:
     config.write_text(CONFIG.format(person=person), "utf-8")
     (bait.workspace / POLICIES_FOLDER).mkdir()
     (bait.workspace / POLICIES_FOLDER / "starter.cedar").write_text(starter_policies(), "utf-8")
-    program = files("comptroller.testing.escape").joinpath("attacks.py").read_text("utf-8")
-    (bait.workspace / "attacks.py").write_text(program, "utf-8")
+    bait.write_program(bait.workspace / SUSPECT)
     (bait.root / "other" / "other.py").write_text(OTHER, "utf-8")
     return config
 
 
 def _attacked(bait: Bait, config: Path, only: Sequence[str], tell: Callable[[Attack], None]) -> Iterator[Attack]:
     places = dict(bait.listen())
-    int80 = bait.program()
-    before = bait.watched()
+    programs = bait.programs()
+    standing = bait.stand()
     other = _Other(bait, config)
     try:
-        told = {"int80": int80, "other": other.places, "only": list(only)}
-        for attack in _inside(bait, config, {**places, **_facts(bait, config), **told}):
+        numbers = {"server_pid": _server_pid(_paths(bait, config)), "outside_pid": os.getpid()}
+        told = {
+            **programs,
+            **numbers,
+            "patience": PATIENCE_SECONDS,
+            **standing,
+            "other": other.places,
+            "only": list(only),
+        }
+        before = bait.watched()
+        for attack in _inside(bait, config, {**places, **bait.facts(_state(bait, config)), **told}):
             tell(attack)
             yield attack
     finally:
@@ -123,43 +132,17 @@ def _attacked(bait: Bait, config: Path, only: Sequence[str], tell: Callable[[Att
             yield attack
 
 
-def _facts(bait: Bait, config: Path) -> Mapping[str, object]:
-    """What the attacks are told: as much as a well-informed attacker would know."""
+def _state(bait: Bait, config: Path) -> tuple[Path, ...]:
     paths = _paths(bait, config)
-    prefix = Path(sys.prefix)
-    library = prefix / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    return {
-        "workspace": str(bait.workspace),
-        "protected": list(PROTECTED),
-        "ancestors": [".git", "policies", "services", ".vscode"],
-        "state": [str(bait.state_home), *map(str, (paths.folder, paths.log_key, paths.ca_key, paths.store))],
-        "home": [str(bait.home), str(bait.home / ".aws" / "credentials"), str(bait.home / ".ssh")],
-        "person_home": str(bait.home),
-        "canaries": [bait.canary],
-        "planted": bait.planted,
-        "startup": list(STARTUP_FILES),
-        "interpreter": [
-            str(prefix / "bin" / "python"),
-            str(library / "sitecustomize.py"),
-            str(library / "x.pth"),
-            sys.executable,
-        ],
-        "shown": sorted(
-            {str(Path(part).resolve()) for part in (sys.prefix, sys.base_prefix, *sys.path) if part} | {"/opt"}
-        ),
-        "addresses": _addresses(),
-        "host": socket.gethostname(),
-        "machine_id": _text("/etc/machine-id"),
-        "server_pid": _server_pid(paths),
-        "outside_pid": os.getpid(),
-        "patience": PATIENCE_SECONDS,
-    }
+    return bait.state_home, paths.folder, paths.log_key, paths.ca_key, paths.store
 
 
 def _inside(bait: Bait, config: Path, document: Mapping[str, object]) -> Iterator[Attack]:
     paths = _paths(bait, config)
     whole = {**document, "unix": [*_list(document["unix"]), str(paths.control_socket), str(paths.attach_socket)]}
-    process = _run(bait, config, "suspect", ["attacks.py", json.dumps(whole)])
+    told_at = bait.workspace / DOCUMENT
+    told_at.write_text(json.dumps(whole), "utf-8")
+    process = _run(bait, config, "suspect", [SUSPECT, str(told_at)])
     assert process.stdout is not None
     seen = 0
     try:
@@ -191,6 +174,7 @@ def _outside(bait: Bait, before: Mapping[str, str], other: _Other) -> Iterator[A
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     yield _judged("nothing on the machine was reached", bait.touched)
     yield _judged("nothing protected was changed", [_hidden(path, bait) for path in changed])
+    yield _judged("no process of the machine was ended", [] if bait.stands() else ["the process outside was ended"])
     yield _judged("no process was left behind", [str(pid) for pid in bait.left_behind()])
     slow = other.slowest_seconds > PATIENCE_SECONDS or not other.asked
     told = f"{other.asked} requests of another box, the slowest took {other.slowest_seconds:.2f} s"
@@ -210,6 +194,7 @@ class _Other:
         self.slowest_seconds = 0.0
         self.asked = 0
         self._mark = f"other-{bait.planted[-12:]}"
+        self._workspace = str(bait.root / "other")
         self._process = _run(bait, config, "other", ["other.py", self._mark, bait.canary])
         assert self._process.stdout is not None
         self._said = self._process.stdout
@@ -228,6 +213,7 @@ class _Other:
             "abstract": self._mark,
             "file": f"/tmp/{self._mark}",  # in the other box
             "shared": self._mark,
+            "workspace": self._workspace,
         }
 
     def _listen(self) -> None:
@@ -306,27 +292,8 @@ def _server_pid(paths: Paths) -> int:
         return 0
 
 
-def _addresses() -> list[str]:
-    """The machine's own addresses, as another process may learn them."""
-    found: list[str] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            found.append(str(probe.getsockname()[0]))
-        except OSError:
-            pass
-    return [address for address in found if not address.startswith("127.")] or ["192.0.2.1"]
-
-
 def _hidden(text: str, bait: Bait) -> str:
     return text.replace(str(bait.root), "…").replace(bait.canary, "CANARY").replace(bait.planted, "PLANTED")
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8").strip()
-    except OSError:
-        return ""
 
 
 def _list(value: object) -> list[str]:
