@@ -8,6 +8,10 @@ import sys
 import pytest
 from test_cli_run import Project, project
 
+FORKS = """import os, time
+for _ in range(8): os.fork()
+time.sleep(60)"""
+
 __all__ = ["project"]
 
 
@@ -22,7 +26,7 @@ def configure(project: Project, *lines: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "code", "limit"),
     [
-        ("{processes: 30}", "f() { f | f & }; f; sleep 60", "processes"),
+        ("{processes: 30}", f"{sys.executable} -c '{FORKS}'; sleep 60", "processes"),
         (
             "{memory_bytes: 67108864}",
             f"{sys.executable} -c 'x = b\"x\" * 150_000_000; input()'; sleep 60",

@@ -148,10 +148,12 @@ def test_notices_wait_until_a_full_screen_program_ends(project: Project) -> None
 
 
 def test_a_killed_full_screen_program_gives_the_screen_back(project: Project) -> None:
-    stubborn = FULL_SCREEN.replace("    window.addstr", "    signal.signal(15, signal.SIG_IGN)\n    window.addstr", 1)
+    heard = "    signal.signal(15, lambda *_: print('heard', flush=True))\n    window.addstr"
+    stubborn = FULL_SCREEN.replace("    window.addstr", heard, 1)
     screen = Screen(project, [sys.executable, "-c", "import signal" + stubborn])
     screen.expect(b"drawn")
     os.kill(screen.pid, signal.SIGTERM)
+    screen.expect(b"heard")
     os.kill(screen.pid, signal.SIGTERM)
     code, said = screen.end()
     assert code == 137, said

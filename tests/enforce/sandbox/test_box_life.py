@@ -79,6 +79,7 @@ def test_no_process_outlives_a_part_that_was_killed_or_stopped(boxes: Boxes, par
         if number is signal.SIGSTOP:
             process.kill()
         process.wait(SECONDS_MAX)
+    assert eventually_gone(f"sleep\0{mark}") == []
     deadline = time.monotonic() + SECONDS_MAX
     while left := [name for name, pid in parts.items() if cmdline(Path(f"/proc/{pid}"))]:
         assert time.monotonic() < deadline, left

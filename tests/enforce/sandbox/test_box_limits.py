@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from boxes import Boxes
 
+from comptroller.enforce.sandbox import init_config
+
 KILLED = 137
+KERNEL = tuple(map(int, os.uname().release.split(".")[:2]))
 SECONDS_MAX = 10
 """What a bomb may take on a busy machine, from the launch to the end of the box; it is one second on an idle one."""
 HOG = "x = b'x' * 150_000_000; import time; time.sleep(60)"
@@ -15,6 +21,8 @@ SHARED = "import mmap, time; x = mmap.mmap(-1, 150_000_000); x.write(b'x' * 150_
 UNNAMED = "import os, time; f = os.memfd_create('x'); os.write(f, b'x' * 150_000_000); time.sleep(60)"
 MANY = "import os, time; c = [os.fork() for _ in range(5)]; x = b'x' * 40_000_000; time.sleep(60)"
 DUMPLESS = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); x = b'x' * 150_000_000; time.sleep(60)"
+FORKS = "import os, time\nfor _ in range(8): os.fork()\ntime.sleep(60)"
+"""A bomb with an end: 256 processes."""
 THREADS = "import threading, time; [threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(60)]"
 SHORT = "import os\nwhile p := os.fork(): os.waitpid(p, 0)\nfor i in range(3_000_000): pass\nos._exit(0)"
 FILES = (
@@ -24,7 +32,7 @@ DELETED = "import os, time; f = os.open('x', 66); os.unlink('x'); os.write(f, b'
 HIDDEN = "import os, time; os.mkdir('d'); open('d/x', 'wb').write(b'x' * 30_000_000); os.chmod('d', 0); time.sleep(60)"
 DEEP = "import os, time\nfor _ in range(230): os.mkdir('d'); os.chdir('d')\ntime.sleep(60)"
 BOMBS = {
-    "fork bomb": ("processes", 30, "f() { f | f & }; f; sleep 60"),
+    "fork bomb": ("processes", 30, FORKS),
     "threads": ("processes", 30, THREADS),
     "memory hog": ("memory_bytes", 64 << 20, HOG),
     "shared memory": ("memory_bytes", 64 << 20, SHARED),
@@ -100,13 +108,31 @@ def test_memory_that_belongs_to_no_process_is_bound_by_the_kernel(boxes: Boxes) 
         print(sum(each >= 0 for each in made))
     """
     done = boxes.script(code, limits={"memory_bytes": 100 << 20})
-    assert done.stdout == "6\n", done.stderr
+    assert done.stdout == ("6\n" if KERNEL >= (6, 10) else "10\n"), done.stderr
     assert boxes.script(code).stdout == "10\n"
 
 
 def test_a_limit_above_the_machines_own_is_no_mistake(boxes: Boxes) -> None:
     done = boxes.shell("echo $(($(ulimit -n) < 1000000000))", limits={"open_files": 1_000_000_000})
     assert done.stdout == "1\n", done.stderr
+
+
+def test_numbers_of_processes_run_out_in_the_box_and_nowhere_else(boxes: Boxes) -> None:
+    outside = Path("/proc/sys/kernel/pid_max").read_text()
+    done = boxes.shell("cat /proc/sys/kernel/pid_max", limits={"processes": 30})
+    assert done.stdout == ("347\n" if KERNEL >= (6, 14) else outside), done.stderr
+    assert Path("/proc/sys/kernel/pid_max").read_text() == outside
+
+
+@pytest.mark.parametrize("release", ["6.13.9-generic", "5.15.0", "strange"])
+def test_an_older_kernel_is_never_asked_for_what_would_be_everybodys(
+    release: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=release))
+    assert init_config._sysctls({"processes": 30, "memory_bytes": 1 << 20}) == {"kernel/shmall": 256}
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release="6.14.0"))
+    assert init_config._sysctls({"processes": 30}) == {"kernel/pid_max": 347}
+    assert init_config._sysctls({"wall_seconds": 30}) == {}
 
 
 def test_one_file_stays_below_its_own_limit(boxes: Boxes) -> None:

@@ -117,7 +117,7 @@ def _open_network(config: dict[str, Any], sysctl: int) -> tuple[list[str], list[
             os.write(descriptor, str(value).encode("ascii"))
             os.close(descriptor)
         except OSError:
-            pass  # refused before Linux 6.10; the watchdog does not see these segments then
+            pass  # refused before Linux 6.10 (`shmall`) and 6.14 (`pid_max`); the watchdog is alone then
     roles, sockets = [], []
     for family, address in families:
         for role, kind, port in (

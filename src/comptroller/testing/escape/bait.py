@@ -36,6 +36,7 @@ _INT80 = bytes.fromhex("b814000000cd8031dbb801000000cd80")
 # socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); exit(0 where it is one, else 1).
 _RAW_SOCKET = bytes.fromhex("b829000000bf02000000be03000000ba010000000f0589c7c1ef1fb83c0000000f05")
 _PEERS_MAX = 64
+_LISTEN_SECONDS = 0.5
 _IPC_CREATE, _IPC_REMOVE = 0o1600, 0
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -156,7 +157,12 @@ class Bait:
                 return
             self.touched.append(name)
             with connection, suppress(OSError):
+                connection.settimeout(_LISTEN_SECONDS)
                 connection.sendall(self.canary.encode())
+                connection.shutdown(socket.SHUT_WR)
+                # Closing with something unread would take back what was said.
+                while connection.recv(4096):
+                    pass
 
     def _echo(self, link: socket.socket) -> None:
         while True:

@@ -92,6 +92,13 @@ class Web(http.server.BaseHTTPRequestHandler):
             self.connection.sendall(b"\x05\0")
         else:
             super().handle()
+        with contextlib.suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(0.5)
+            # Closing with something unread would take back what was said.
+            while self.connection.recv(4096):
+                pass
 
     def log_message(self, *_):
         pass

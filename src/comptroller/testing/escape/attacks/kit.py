@@ -155,10 +155,11 @@ def fetch(host, path="/", headers="", port=80, address=None):
     request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n".encode()
     with socket.create_connection((address or host, port), timeout=SECONDS) as connection:
         connection.settimeout(SECONDS)
-        connection.sendall(request)
         answer = b""
-        while piece := connection.recv(4096):
-            answer += piece
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
+            while piece := connection.recv(4096):
+                answer += piece
     head, _, body = answer.partition(b"\r\n\r\n")
     if not head or b"x-comptroller-reason" in head.lower() or b"comptroller" in body.lower():
         raise Blocked(head.split(b"\r\n")[0].decode(errors="replace") or "closed without an answer")

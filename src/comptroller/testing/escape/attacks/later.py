@@ -239,7 +239,9 @@ def move_interpreter(path):
 @attack("later", "leaving a process behind")
 def left_behind():
     """A process that outlives the command and its session: it is looked for outside after the box has ended."""
-    if os.fork() == 0:
+    wait, running = os.pipe()
+    child = os.fork()
+    if child == 0:
         os.setsid()
         if os.fork() == 0:
             for number in (0, 1, 2):
@@ -247,4 +249,8 @@ def left_behind():
                     os.close(number)
             os.execv("/bin/sleep", [BAIT["planted"], "987"])
         os._exit(0)
+    os.close(running)
+    os.read(wait, 1)  # ends once it has become the other program
+    os.close(wait)
+    os.waitpid(child, 0)
     raise Blocked("looked for outside")
