@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -30,6 +31,11 @@ ACCEPT_PAUSE_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
 
 REPORT_SECONDS = 1.0
+
+_NEXT = {
+    errno.EACCES: "low ports belong to root: publish one from 1024 on, and let the agent listen there",
+    errno.EADDRNOTAVAIL: "this machine has no such address: leave it out, or name one that `ip address` shows",
+}
 
 Report = Callable[[Mapping[str, Mapping[str, int]]], Awaitable[None]]
 _Work = Coroutine[object, object, None]
@@ -65,8 +71,10 @@ def parse_place(text: str) -> Place:
         address = ipaddress.ip_address(host)
     except ValueError:
         raise UsageError(f"`{host}` is not an address of this machine", hint=hint) from None
-    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65_535:
-        raise UsageError(f"`{port}` is not a port", hint=f"{hint}; ports are 1 to 65535")
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None or address.is_multicast:
+        raise UsageError(f"`{address.compressed.partition('%')[0]}` is not an address to listen on", hint=hint)
+    if not port.isascii() or not port.isdigit() or len(port) > 5 or not 1 <= int(port) <= 65_535:
+        raise UsageError(f"`{port[:20]}` is not a port", hint=f"{hint}; ports are 1 to 65535")
     return Place(host=str(address), port=int(port))
 
 
@@ -286,5 +294,5 @@ def _bind(place: Place) -> socket.socket:
 def _taken(place: Place, error: OSError) -> UsageError:
     return UsageError(
         f"`{place.text}` cannot be published: {(error.strerror or '').lower()}",
-        hint="end what listens there, or publish another port",
+        hint=_NEXT.get(error.errno or 0, "end what listens there, or publish another port"),
     )

@@ -27,9 +27,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 PRICE_FACTOR_MAX = 10
 TCP_ALLOWANCE_BYTES_MIN = 1 << 10
 TCP_ALLOWANCE_BYTES_MAX = 1 << 30
-BOX_LIMITS = (
-    *("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds", "disk_bytes", "wall_seconds"),
-)
+BOX_LIMITS = ("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds", "disk_bytes", "wall_seconds")
 """What `agents.NAME.limits` may hold; each applies to the agent's box as a whole, `file_bytes` to every file."""
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 FILES_MAX = 1_000

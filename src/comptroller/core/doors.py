@@ -50,7 +50,7 @@ def parse_host_service(text: str) -> HostService:
     if not equals or not _NAME.match(name):
         raise UsageError(f"`{text}` does not name a host service", hint=f"{_HINT}; names are lower-case")
     if not port.isascii() or not port.isdigit() or len(port) > 5 or not 1 <= int(port) <= 65_535:
-        raise UsageError(f"`{port}` is not a port", hint=_HINT)
+        raise UsageError(f"`{port[:20]}` is not a port", hint=_HINT)
     if slash and protocol != "tcp":
         raise UsageError(f"`{protocol}` is not a protocol of host services", hint=_HINT)
     return HostService(name=name, port=int(port), tcp=bool(slash))

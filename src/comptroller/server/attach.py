@@ -298,7 +298,8 @@ class _Attachment:
     def heard(self, kind: str, summary: Mapping[str, object]) -> None:
         """Count what happened, and tell the person at the terminal what they should know."""
         self._tally.count(kind, summary)
-        if kind == "brake.frozen" and self._box is not None:
+        if kind in ("brake.frozen", "brake.killed", "run.kill") and self._box is not None:
+            # A killed run's own end is told to it below; what streams does not wait for it to listen.
             self._box.cut()
         if kind in ("run.kill", "brake.killed"):
             reason = neutral(summary.get("reason") or "no reason given")

@@ -98,9 +98,7 @@ def plan(spec: BoxSpec) -> View:
     extra = tuple(path for path in (*spec.read_only, *shown) if path.exists())
     _refuse_private(extra, spec.private)
     outside = [path for path in (*tools, *extra) if not path.is_relative_to(workspace) and not _shown(path)]
-    protection = protect.plan(
-        workspace, config=config, environments=toolchain.own(), fixed=fixed, masked=masked
-    )
+    protection = protect.plan(workspace, config=config, environments=toolchain.own(), fixed=fixed, masked=masked)
     bundles = [path for path in (*wanted, *extra) if path.is_dir()]
     prefixes = [Path("/usr"), Path("/usr/local"), *bundles, workspace / ".venv", workspace / "venv"]
     variables = environment.build(
