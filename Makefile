@@ -25,7 +25,7 @@ demo:
 	@$(RUN) -P -m comptroller demo $(DEMO)
 
 test: system setup
-	$(RUN) -m pytest $(TESTS)
+	@if [ -n "$(TESTS)" ]; then $(RUN) -m pytest $(TESTS); else $(RUN) tools/run_tests.py; fi
 
 check: setup
 	$(RUN) -m ruff format --check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket
 from pathlib import Path
@@ -38,7 +40,24 @@ def test_a_place_is_on_loopback_unless_another_address_is_named(text: str, told:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "0", "65536", "-1", "8888:", ":8888", "::1:8888", "example.com:80", "1:2:3", "٨٨٨٨", "[]:8", "80/tcp"],
+    [
+        *(
+            "",
+            "x",
+            "0",
+            "65536",
+            "-1",
+            "8888:",
+            ":8888",
+            "::1:8888",
+            "example.com:80",
+            "1:2:3",
+            "٨٨٨٨",
+            "[]:8",
+            "80/tcp",
+        ),
+        *("9" * 5000, "[fe80::1%lo]:80", "[::1%\x1b[31m]:80", "224.0.0.1:80", "[ff02::1]:80"),
+    ],
 )
 def test_what_is_no_place_is_refused_with_the_way_to_write_it(text: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -73,6 +92,33 @@ async def test_a_door_for_others_is_said_loudly_and_a_door_that_is_not_opened_le
         assert any("ANYBODY WHO REACHES 0.0.0.0" in line for line in doors.warnings())
     finally:
         await doors.close()
+
+
+def test_no_refusal_repeats_what_would_drive_a_terminal() -> None:
+    for text in ("[::1%\x1b[31m]:80", "9" * 5000):
+        with pytest.raises(UsageError) as caught:
+            parse_place(text)
+        assert caught.value.message.isprintable() and len(caught.value.message) < 100
+
+
+@pytest.mark.parametrize(
+    ("number", "next_step"),
+    [
+        (errno.EACCES, "publish one from 1024 on"),
+        (errno.EADDRNOTAVAIL, "this machine has no such address"),
+        (errno.EADDRINUSE, "end what listens there"),
+    ],
+)
+def test_a_port_that_cannot_be_taken_is_refused_with_what_to_do(
+    number: int, next_step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(UsageError, match="cannot be published") as caught:
+        Doors((Place(host="127.0.0.1", port=80),))
+    assert next_step in caught.value.hint
 
 
 def test_both_ends_agree_on_how_many_there_may_be() -> None:

@@ -66,6 +66,16 @@ async def test_a_freeze_reaches_what_streams(place: Place) -> None:
         await client.send({"op": "exited", "code": 0})
 
 
+async def test_a_kill_cuts_what_streams_without_waiting_for_the_run_to_end(place: Place) -> None:
+    async with connected(place) as client:
+        await attached(client)
+        (box,) = place.door.boxes
+        await place.desk.brakes.kill("acme", by="ann", reason="enough")
+        # Nothing was read of what the run was told.
+        assert box.cuts >= 1
+        await client.send({"op": "exited", "code": 0})
+
+
 @pytest.mark.parametrize(
     "doors",
     [

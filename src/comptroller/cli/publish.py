@@ -71,7 +71,7 @@ def parse_place(text: str) -> Place:
         address = ipaddress.ip_address(host)
     except ValueError:
         raise UsageError(f"`{host}` is not an address of this machine", hint=hint) from None
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None or address.is_multicast:
+    if (isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None) or address.is_multicast:
         raise UsageError(f"`{address.compressed.partition('%')[0]}` is not an address to listen on", hint=hint)
     if not port.isascii() or not port.isdigit() or len(port) > 5 or not 1 <= int(port) <= 65_535:
         raise UsageError(f"`{port[:20]}` is not a port", hint=f"{hint}; ports are 1 to 65535")

@@ -17,8 +17,8 @@ from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
 from comptroller.core.audit import EntryDraft, EntryKind, PrivateField, leaf_bytes
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, Budget, BudgetState, Window, scopes_of, shortages
-from comptroller.core.errors import StoreError
 from comptroller.core.distrust import Distrust
+from comptroller.core.errors import StoreError
 from comptroller.core.estimate import Unit
 from comptroller.core.reservation import (
     AccountDelta,

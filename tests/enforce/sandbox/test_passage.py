@@ -87,6 +87,10 @@ def test_git_hosts_are_rewritten_behind_what_is_there() -> None:
     assert not any("example.org" in value for value in made.values())
 
 
+def test_a_count_that_git_would_not_read_is_none() -> None:
+    assert rewrites((), {"GIT_CONFIG_COUNT": "9" * 5000}) == rewrites((), {})
+
+
 def test_many_hosts_are_rewritten_up_to_a_limit() -> None:
     made = rewrites([f"h{n}.example.com" for n in range(1000)], {"GIT_CONFIG_COUNT": "nonsense"})
     assert int(made["GIT_CONFIG_COUNT"]) == HOSTS_MAX * len(FORMS)

@@ -69,6 +69,12 @@ def is_own(text: str, port: int) -> bool:
     return False
 
 
+def is_here(text: str, port: int) -> bool:
+    """True for an address that ends on this machine: a loopback or unspecified one in any notation, or one it has."""
+    inside = unwrapped(ipaddress.ip_address(text.split("%")[0]))
+    return any(part.is_loopback or part.is_unspecified for part in inside) or is_own(text, port)
+
+
 def host_matches(host: str, patterns: Iterable[str]) -> str | None:
     """The first of `patterns` (exact or `*.suffix`) that names `host`; an exact one wins."""
     wild = None

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from comptroller.core.action import Action, digest
 from comptroller.core.errors import ConfigError
 from comptroller.core.request import Outgoing
-from comptroller.enforce.gateway.addresses import host_matches, is_metadata, is_own, is_public
+from comptroller.enforce.gateway.addresses import host_matches, is_here, is_metadata, is_own, is_public
 from comptroller.enforce.gateway.doors import HostServices, TcpService, is_host_service
 from comptroller.enforce.gateway.exchange import Exchange, UpstreamError
 from comptroller.enforce.gateway.http1 import field_lines
@@ -263,8 +263,12 @@ class Upstream:
             raise UpstreamError("upstream_unknown", f"`{name}` cannot be resolved", sent=False) from None
         if route.named:
             return found
-        if host_matches(route.host, self._private) is not None:
+        private = host_matches(route.host, self._private)
+        if private == route.host:
             allowed = [address for address in found if not is_metadata(address)]
+        elif private is not None:
+            # Of `*.suffix` nobody read every name: whoever answers for one must not lead to this machine's own ports.
+            allowed = [address for address in found if not is_metadata(address) and not is_here(address, route.port)]
         else:
             allowed = [address for address in found if is_public(address) and not is_own(address, route.port)]
         if found and not allowed:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 KNOWN = ("github.com", "gitlab.com", "bitbucket.org")
 HOSTS_MAX = 64
+COUNT_DIGITS_MAX = 4
+"""A larger count is none that git would read."""
 FORMS = ("git@{host}:", "ssh://git@{host}/", "git+ssh://git@{host}/")
 """How a repository is named that is reached over ssh as the user `git`."""
 _COUNT = "GIT_CONFIG_COUNT"
@@ -17,7 +19,7 @@ def rewrites(hosts: Iterable[str], environment: Mapping[str, str]) -> dict[str, 
     For the known hosts and for `hosts`; a `*.domain` among them names no host of its own and is left out.
     """
     before = environment.get(_COUNT, "")
-    count = int(before) if before.isascii() and before.isdigit() else 0
+    count = int(before) if before.isascii() and before.isdigit() and len(before) <= COUNT_DIGITS_MAX else 0
     named = [host for host in (*KNOWN, *hosts) if not host.startswith("*.")]
     found: dict[str, str] = {}
     for host in tuple(dict.fromkeys(named))[:HOSTS_MAX]:
