@@ -425,6 +425,19 @@ def test_git_over_ssh_goes_over_https_and_is_judged(place: Place, git: Git) -> N
     assert {f"http:{GIT_HOST}:GET", f"http:{GIT_HOST}:POST", "http:github.com:GET"} <= operations
 
 
+def test_git_settings_of_the_person_that_are_inherited_stay_beside_the_rewriting(place: Place) -> None:
+    own = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "ann"}
+    place.edit(inherit=list(own))
+    before = place.environment
+    place.environment = {**before, **own}
+    try:
+        done = place.run("bash", "-c", "git config user.name && git config url.https://github.com/.insteadOf")
+    finally:
+        place.environment = before
+        place.edit(inherit=[])
+    assert done.stdout.splitlines()[0] == "ann" and len(done.stdout.splitlines()) == 2, done.stderr
+
+
 # ---------------------------------------------------------------- declared connections
 
 SPEAK = """

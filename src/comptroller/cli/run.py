@@ -254,7 +254,8 @@ class Session:
         own = dict(template.environment)
         hosts = started.get("hosts")
         if not self._start.get("unboxed"):
-            own |= rewrites(map(str, hosts) if isinstance(hosts, list) else (), own)
+            taken = {name: value for name, value in template.inherited.items() if name in template.inherit}
+            own |= rewrites(map(str, hosts) if isinstance(hosts, list) else (), {**taken, **own})
         make = Unboxed.launch if self._start.get("unboxed") else Box.launch
         return make(
             replace(

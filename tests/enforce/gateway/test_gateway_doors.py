@@ -383,7 +383,8 @@ async def test_a_service_that_does_not_speak_http_is_carried_at_its_own_port_alo
                 host=service.host, port=service.port
             )
             assert kit.identity.tcp_at(service.host, service.port + 1) is None
-            assert (await kit.raw(asked(service.host))).startswith(b"HTTP/1.1 403")
+            got = await kit.raw(asked(service.host))
+            assert got.startswith(b"HTTP/1.1 403") and f"connect to {service.host}:{service.port}".encode() in got
             assert sink.received == []
     finally:
         sink.server.close()

@@ -40,6 +40,7 @@ from comptroller.ports import Registry
 
 FLUSH_BYTES = 64 << 10
 NO_HOST_SERVICE = "this run has no such host service: a person names one with --host-service NAME=PORT"
+NOT_HTTP = "this host service is carried without being understood, at its own port alone"
 NOT_SENT = Outcome(status=0, ok=False, complete=True, charged=False)
 """Nothing left: the way out failed before the first byte."""
 
@@ -99,8 +100,10 @@ class Flow:
             return
         if is_host_service(head.host):
             service = self._identity.host_services.get(head.host)
-            if service is None or service.tcp:
+            if service is None:
                 raise BadRequestError(403, "no_host_service", NO_HOST_SERVICE)
+            if service.tcp:
+                raise BadRequestError(403, "not_http", f"{NOT_HTTP}: connect to {service.host}:{service.port}")
         held = Held(self._allowance)
         try:
             await self._receive(head, number, held)
