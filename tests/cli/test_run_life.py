@@ -214,6 +214,8 @@ def test_a_closed_terminal_ends_the_box(project: Project) -> None:
     words = ["bash", "-c", "trap '' HUP TERM; echo up; while true; do sleep 1000; done"]
     pid, terminal = pty.fork()
     if pid == 0:
+        # Tests that run behind `nohup` must not hand its deafness on.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.chdir(project.folder)
         os.execve(sys.executable, [*PROGRAM, "run", "--", *words], project.environment)
     seen = b""
