@@ -104,7 +104,19 @@ def test_a_real_refusal_is_explained() -> None:
     done = subprocess.run(
         [
             *(str(find_bwrap()), "--unshare-user", "--disable-userns", "--ro-bind", "/", "/", "--dev", "/dev"),
-            *("--proc", "/proc", "--bind", "/tmp", "/tmp", sys.executable, "-P", "-m", "comptroller", "doctor", "--json"),
+            *(
+                "--proc",
+                "/proc",
+                "--bind",
+                "/tmp",
+                "/tmp",
+                sys.executable,
+                "-P",
+                "-m",
+                "comptroller",
+                "doctor",
+                "--json",
+            ),
         ],
         capture_output=True,
         text=True,
