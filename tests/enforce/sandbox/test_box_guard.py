@@ -100,8 +100,9 @@ def test_a_link_put_in_the_way_ends_the_guard(boxes: Boxes) -> None:
     with boxes.start(["sleep", "1000"], announce=True, news=True) as process:
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(2)] == ["up\n", "guarded\n"]
-        (boxes.workspace / "comptroller.yaml").unlink()
-        (boxes.workspace / "comptroller.yaml").symlink_to("elsewhere")
+        # In one step: between two, the guard would put a stub of its own in the way.
+        (boxes.workspace / "link").symlink_to("elsewhere")
+        (boxes.workspace / "link").replace(boxes.workspace / "comptroller.yaml")
         out, err = process.communicate(timeout=60)
     assert process.returncode == 137, err
     assert out.startswith("lost ") and "symbolic link" in out
