@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from typing import Self
 
@@ -91,28 +90,31 @@ class SshServer:
         await inner.wait_closed()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-
         async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, count: bool) -> None:
             while data := await source.read(RELAY_BYTES):
                 self.bytes_received += len(data) if count else 0
                 sink.write(data)
                 await sink.drain()
 
-        pumps = [
-            asyncio.ensure_future(pump(reader, inner_writer, count=True)),
-            asyncio.ensure_future(pump(inner_reader, writer, count=False)),
-        ]
+        ends, pumps = [writer], []
         try:
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+            ends.append(inner_writer)
+            pumps = [
+                asyncio.ensure_future(pump(reader, inner_writer, count=True)),
+                asyncio.ensure_future(pump(inner_reader, writer, count=False)),
+            ]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pump_task in pumps:
                 pump_task.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            for end in (writer, inner_writer):
+            for end in ends:
                 end.close()
-                with contextlib.suppress(OSError):
-                    await end.wait_closed()
+            try:
+                await asyncio.gather(*pumps, *(end.wait_closed() for end in ends), return_exceptions=True)
+            finally:  # also where the server closes while the last bytes still leave
+                for end in ends:
+                    end.transport.abort()
 
 
 class _Anyone(asyncssh.SSHServer):  # type: ignore[misc]  # asyncssh ships no types
