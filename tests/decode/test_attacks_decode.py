@@ -266,7 +266,7 @@ def test_an_answer_the_agent_can_shape_does_not_say_that_nothing_was_charged(ope
     assert meter.finish(complete=True).charged is not False
 
 
-@pytest.mark.parametrize("status", [408, 424])
+@pytest.mark.parametrize("status", [408, 424, 499])
 def test_a_model_that_ran_out_of_time_or_failed_may_have_been_charged(status: int) -> None:
     action = replace(decoded(REQUESTS["aws"]), operation="aws:bedrock-runtime:InvokeModel")
     meter = REGISTRY.codecs["aws"].meter(action)

@@ -15,6 +15,7 @@ from comptroller import price
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.request import Header, Outgoing, Request, Unencodable
+from comptroller.decode.answer import MAY_HAVE_RUN
 from comptroller.decode.described import SHIPPED
 from comptroller.decode.registry import CodecRegistry
 from comptroller.ports import Codec
@@ -160,6 +161,16 @@ BODIES = [
     b"<RunInstancesResponse><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></RunInstancesResponse>",
     b"\xff\xfe\x00" * 50,
 ]
+
+
+@pytest.mark.parametrize("status", sorted(MAY_HAVE_RUN))
+@pytest.mark.parametrize("asked", GOOD, ids=lambda asked: f"{asked.method} {asked.host}")
+def test_what_was_cancelled_or_ran_out_of_time_may_have_been_charged(asked: Request, status: int) -> None:
+    codec = REGISTRY.codec_for(asked)
+    meter = codec.meter(codec.decode(asked))
+    meter.head(status, [("content-type", "application/json")])
+    meter.feed(b"{}")
+    assert meter.finish(complete=True).charged is not False
 
 
 @fuzz(120)

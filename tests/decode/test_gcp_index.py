@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -165,16 +164,15 @@ def test_hosts_that_are_none(host: str) -> None:
     assert index.place(host) is None
 
 
-def test_nothing_is_unpacked_before_it_is_needed_and_one_service_is_quick() -> None:
+def test_nothing_is_unpacked_before_it_is_needed_and_then_one_service_alone() -> None:
     script = (
         "import comptroller.decode.registry, comptroller.decode.gcp.index as i;"
         "assert i.service.cache_info().currsize == 0 and i.directory.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
     index.service.cache_clear()
-    start = time.process_time()
     assert index.service("compute") is not None
-    assert time.process_time() - start < 0.5
+    assert index.service.cache_info().currsize == 1
     assert index.service("none") is None
 
 

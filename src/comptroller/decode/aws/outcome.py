@@ -9,14 +9,13 @@ from botocore.parsers import create_parser
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome, Unit
+from comptroller.decode.answer import charged
 from comptroller.decode.aws import index, uploads
 from comptroller.decode.aws.made import made
 from comptroller.decode.aws.model_source import operation
 from comptroller.decode.llm.bedrock import asks_model, bedrock_usage
 
 BODY_BYTES_MAX = 1 << 20
-MAY_HAVE_RUN = frozenset({408, 424})
-"""Refusals of what took too long or failed half-way: it may have been charged."""
 KEPT_CLASSES = frozenset({ActionClass.PROVISION, ActionClass.PAY, ActionClass.ENTITLE, ActionClass.EXECUTE})
 """Whose responses name something that lives on."""
 
@@ -50,7 +49,6 @@ class AwsMeter:
         s3 = self._action.operation.startswith("aws:s3:")
         failed_inside = done and s3 and _ERROR_ROOT.match(bytes(self._body[:512])) is not None
         ok = done and not failed_inside
-        refused = (400 <= self._status < 500 and self._status not in MAY_HAVE_RUN) or failed_inside
         names: tuple[str, ...] = ()
         if ok and not self._cut and self._action.classes & KEPT_CLASSES:
             names = self._made()
@@ -64,7 +62,7 @@ class AwsMeter:
             status=self._status,
             ok=ok,
             complete=complete,
-            charged=True if ok else False if refused else None,
+            charged=False if failed_inside else charged(self._status),
             actual=actual,
             made=names,
             usage=usage,

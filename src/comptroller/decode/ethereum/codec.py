@@ -9,6 +9,7 @@ from comptroller.core.action import PARTS_MAX, Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome
 from comptroller.core.request import Header, NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.verdict import Verdict
+from comptroller.decode.answer import JsonAnswer
 from comptroller.decode.codec import Classes
 from comptroller.decode.ethereum.methods import METHODS, classes_of
 from comptroller.decode.ethereum.transaction import Moved, read_transaction
@@ -27,7 +28,7 @@ from comptroller.decode.target import AmbiguousTarget, parse_target
 
 BATCH_MAX = 100
 ID_CHARACTERS_MAX = 256
-BODY_KEPT_MAX = 64 << 10
+HASH_CHARACTERS_MAX = 128
 UNAUTHORIZED = 4100
 """EIP-1193: the requested method has not been authorized by the user."""
 RAW = frozenset({"eth_sendRawTransaction", "eth_sendRawTransactionSync", "eth_sendPrivateRawTransaction"})
@@ -186,42 +187,26 @@ class EthereumCodec:
         return f"{_told(action, shown)}, gas up to {_decimal(action.parameters.get('@fee_max'), 18)} {_coin(action)}"
 
 
-class RpcMeter:
+class RpcMeter(JsonAnswer):
     """Reads a JSON-RPC answer: a refusal that names why proves that nothing was moved."""
 
     def __init__(self, action: Action) -> None:
-        self._action = action
-        self._status = 0
-        self._body = bytearray()
-        self._cut = False
-
-    def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """Keeps the status."""
-        self._status = status
-
-    def feed(self, data: bytes) -> None:
-        """Keeps the beginning of the answer."""
-        room = BODY_KEPT_MAX - len(self._body)
-        self._body += data[:room]
-        self._cut = self._cut or len(data) > room
+        super().__init__(wanted=not action.parts)
+        self._pays = ActionClass.PAY in action.classes
 
     def finish(self, *, complete: bool) -> Outcome:
         """What the answer proved. Never raises."""
-        ok, charged = 200 <= self._status < 300, None
+        ok, charged = self.ok, None
         made: tuple[str, ...] = ()
-        if ok and complete and not self._cut and not self._action.parts:
-            try:
-                answer = parse_json(bytes(self._body))
-            except MalformedJson:
-                answer = None
-            error = answer.get("error") if isinstance(answer, Mapping) else None
-            result = answer.get("result") if isinstance(answer, Mapping) else None
+        if complete:
+            answer = self.members()
+            error, result = answer.get("error"), answer.get("result")
             if isinstance(error, Mapping):
                 text = str(error.get("message", "")).lower()
                 ok, charged = False, False if any(words in text for words in NEVER_RAN) else None
-            elif ActionClass.PAY in self._action.classes and isinstance(result, str):
-                made = (result[:128],)
-        return Outcome(status=self._status, ok=ok, complete=complete, charged=charged, made=made)
+            elif self._pays and isinstance(result, str):
+                made = (result[:HASH_CHARACTERS_MAX],)
+        return Outcome(status=self.status, ok=ok, complete=complete, charged=charged, made=made)
 
 
 _READ = frozenset({ActionClass.READ})

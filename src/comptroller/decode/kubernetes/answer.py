@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
-from comptroller.decode.jsontext import MalformedJson, parse_json
+from comptroller.decode.answer import JsonAnswer, charged
 
-METER_BYTES_MAX = 1 << 20
+CREATED = 201
+NAME_CHARACTERS_MAX = 512
 LOOKING = frozenset({ActionClass.READ, ActionClass.REVEAL})
 
 
@@ -32,46 +33,27 @@ def status(action: Action, message: str) -> dict[str, object]:
     }
 
 
-class MadeMeter:
+class MadeMeter(JsonAnswer):
     """Reads one answer: which object was made, and whether anything was."""
 
     def __init__(self, action: Action) -> None:
-        self._makes = not action.classes <= LOOKING and action.operation.endswith((":create", ":patch", ":update"))
+        makes = not action.classes <= LOOKING and action.operation.endswith((":create", ":patch", ":update"))
+        super().__init__(wanted=makes)
         self._kind = action.operation.removeprefix("kubernetes:").partition(":")[0].partition("/")[2]
-        self._status = 0
-        self._body = bytearray()
-        self._overflow = False
-
-    def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """Keeps the status."""
-        self._status = status
-
-    def feed(self, data: bytes) -> None:
-        """Keeps the body while it is small enough."""
-        if self._overflow or not self._makes:
-            return
-        self._body += data
-        if len(self._body) > METER_BYTES_MAX:
-            self._overflow, self._body = True, bytearray()
 
     def finish(self, *, complete: bool) -> Outcome:
-        """4xx made nothing; after a 5xx nobody knows."""
-        ok = 200 <= self._status < 300
+        """What the answer proved."""
         return Outcome(
-            status=self._status,
-            ok=ok,
+            status=self.status,
+            ok=self.ok,
             complete=complete,
-            charged=False if 400 <= self._status < 500 else (True if ok else None),
-            made=self._made() if ok and self._status == 201 else (),
+            charged=charged(self.status),
+            made=self._made() if self.status == CREATED else (),
         )
 
     def _made(self) -> tuple[str, ...]:
-        try:
-            found = parse_json(bytes(self._body)) if self._body else None
-        except MalformedJson:
-            return ()
-        metadata = found.get("metadata") if isinstance(found, Mapping) else None
+        metadata = self.members().get("metadata")
         if not isinstance(metadata, Mapping) or not isinstance(name := metadata.get("name"), str) or not name:
             return ()
         space = metadata.get("namespace")
-        return (f"{f'{space}/' if isinstance(space, str) and space else ''}{self._kind}/{name}"[:512],)
+        return (f"{f'{space}/' if isinstance(space, str) and space else ''}{self._kind}/{name}"[:NAME_CHARACTERS_MAX],)

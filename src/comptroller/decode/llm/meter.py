@@ -7,14 +7,13 @@ from typing import Literal
 
 from comptroller.core.action import Value
 from comptroller.core.estimate import Outcome, Unit
+from comptroller.decode.answer import refused
 from comptroller.decode.jsontext import MalformedJson, parse_json
 from comptroller.decode.shape import media_type
 
 METER_BYTES_MAX = 4 << 20
 """A JSON answer, or one line of a stream, that is longer is passed on and its usage stays unknown."""
 TOKENS_MAX = 10**12
-TIMED_OUT = 408
-"""The one refusal after which the service may have begun, and charge for it."""
 FINAL_EVENTS = frozenset(
     {"response.completed", "response.incomplete", "message_stop", "transcript.text.done", "speech.audio.done"}
     | {"image_generation.completed", "image_edit.completed", "interaction.complete", "interaction.completed"}
@@ -99,7 +98,6 @@ class UsageMeter:
             self._held = bytearray()
         whole = complete or self._ended
         ok = 200 <= self._status < 300 and not self._failed
-        refused = 400 <= self._status < 500 and self._status != TIMED_OUT
         told = ok and whole and self._seen and self._infer
         usage = {name: n for name, n in self._usage.items() if not name.startswith("_")} if told else {}
         tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
@@ -107,7 +105,7 @@ class UsageMeter:
             status=self._status,
             ok=ok,
             complete=whole,
-            charged=False if refused else (True if told else None),
+            charged=False if refused(self._status) else (True if told else None),
             actual={Unit.TOKENS: tokens} if told else {},
             made=(self._id,) if self._id and ok else (),
             usage=usage,

@@ -9,6 +9,7 @@ from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.verdict import Verdict
+from comptroller.decode.answer import JsonAnswer
 from comptroller.decode.http import content_type_of, refusal_code, refuse_upgrade
 from comptroller.decode.jsontext import MalformedJson, dump_json, parse_json, parse_object
 from comptroller.decode.mcp.message import (
@@ -42,7 +43,6 @@ ToolClasses = Mapping[str, Mapping[str, frozenset[ActionClass]]]
 
 DENIED_CODE = -32003
 """JSON-RPC leaves -32000 to -32099 to servers; a client hands code, message and data to its model."""
-METER_BYTES_MAX = 1 << 20
 WELL_KNOWN = "/.well-known/"
 EVENTS_TYPE = "text/event-stream"
 PATH, SESSION, HEADERS, ID = "@path", "@session", "@headers", "@id"
@@ -197,39 +197,21 @@ class McpCodec:
         return f"call the tool {action.resources[0]} at {action.host}" + (f" ({names})" if names else "")
 
 
-class McpMeter:
+class McpMeter(JsonAnswer):
     """Reads one answer: JSON as a whole; a stream of events is passed on and only its status counts."""
 
     def __init__(self) -> None:
-        self._status = 0
-        self._json = False
-        self._body = bytearray()
+        super().__init__(wanted=True)
 
     def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """Learns status and content type."""
-        self._status = status
-        named = {name.lower(): value for name, value in headers}
-        plain = named.get("content-encoding", "identity").strip().lower() in ("", "identity")
-        self._json = plain and media_type(named.get("content-type")) == JSON_TYPE
-
-    def feed(self, data: bytes) -> None:
-        """Keeps a JSON answer while it is small enough."""
-        if not self._json:
-            return
-        self._body += data
-        if len(self._body) > METER_BYTES_MAX:
-            self._json, self._body = False, bytearray()
+        super().head(status, headers)
+        kind = next((value for name, value in headers if name.lower() == "content-type"), None)
+        self._wanted = self._wanted and media_type(kind) == JSON_TYPE
 
     def finish(self, *, complete: bool) -> Outcome:
         """`ok` where the status says so and the message is no error."""
-        failed = False
-        if self._json and self._body:
-            try:
-                document = parse_json(bytes(self._body))
-            except MalformedJson:
-                document = None
-            failed = isinstance(document, Mapping) and "error" in document
-        return Outcome(status=self._status, ok=200 <= self._status < 300 and not failed, complete=complete)
+        return Outcome(status=self.status, ok=self.ok and "error" not in self.members(), complete=complete)
 
 
 def mcp_classes(operation: str) -> frozenset[ActionClass] | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.verdict import Verdict
+from comptroller.decode.answer import JsonAnswer, charged
 from comptroller.decode.http import content_type_of, refusal_code, refuse_upgrade
-from comptroller.decode.jsontext import MalformedJson, dump_json, parse_json, parse_object
+from comptroller.decode.jsontext import MalformedJson, dump_json, parse_object
 from comptroller.decode.shape import (
     FORM_TYPE,
     JSON_TYPE,
@@ -31,7 +32,6 @@ from comptroller.decode.stripe.operations import Operation, find_operation, oper
 from comptroller.decode.target import AmbiguousTarget, parse_target
 
 BOUND_HEADERS = ("stripe-account", "stripe-context", "stripe-version")
-METER_BYTES_MAX = 1 << 20
 USD_MICROS_PER_CENT = 10_000
 MOVERS = frozenset(
     {"charge", "payment_intent", "payout", "refund", "topup", "transfer", "transfer_reversal", "fee_refund"}
@@ -231,52 +231,25 @@ _MONEY_WORDS = {
 }
 
 
-class StripeMeter:
+class StripeMeter(JsonAnswer):
     """Reads one answer: the id of what was made and, where the object tells, how many dollars moved."""
 
     def __init__(self, action: Action) -> None:
+        super().__init__(wanted=not action.classes <= {ActionClass.READ, ActionClass.REVEAL})
         self._pays = ActionClass.PAY in action.classes
-        self._makes = not action.classes <= {ActionClass.READ, ActionClass.REVEAL}
-        self._status = 0
-        self._body = bytearray()
-        self._overflow = False
-
-    def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """Keeps the status."""
-        self._status = status
-        self._overflow = any(
-            name.lower() == "content-encoding" and value.strip().lower() not in ("", "identity")
-            for name, value in headers
-        )
-
-    def feed(self, data: bytes) -> None:
-        """Keeps the body while it is small enough."""
-        if self._overflow or not self._makes:
-            return
-        self._body += data
-        if len(self._body) > METER_BYTES_MAX:
-            self._overflow, self._body = True, bytearray()
 
     def finish(self, *, complete: bool) -> Outcome:
-        """4xx (declined cards among them) moved nothing; after a 5xx nobody knows."""
-        ok = 200 <= self._status < 300
-        found: Mapping[str, Value] = {}
-        if self._body and not self._overflow:
-            try:
-                document = parse_json(bytes(self._body))
-            except MalformedJson:
-                document = None
-            if isinstance(document, Mapping):
-                found = document
+        """What the answer proved: a declined card, for one, moved nothing."""
+        found = self.members()
         actual: dict[Unit, int] = {}
-        if ok and self._pays and (cents := _moved_cents(found)) is not None:
+        if self.ok and self._pays and (cents := _moved_cents(found)) is not None:
             actual[Unit.USD_MICROS] = cents * USD_MICROS_PER_CENT
-        identity = found.get("id") if ok else None
+        identity = found.get("id")
         return Outcome(
-            status=self._status,
-            ok=ok,
+            status=self.status,
+            ok=self.ok,
             complete=complete,
-            charged=False if 400 <= self._status < 500 else (True if ok else None),
+            charged=charged(self.status),
             actual=actual,
             made=(identity[:255],) if isinstance(identity, str) and identity else (),
         )
