@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from comptroller.core.made import Made
+
 USD_MICROS_PER_USD = 1_000_000
 PRICE_AGE_DAYS_DEFAULT = 365
 """After how many days a list price counts as old, and its bounds widen."""
@@ -76,7 +78,8 @@ class Outcome:
     `ok` is whether the service did it. A failed call costs nothing but its call where `charged` is False.
     `complete` is False when the response was cut before its end: the cost is then a lower bound. `usage` holds what the
     service counted in its own terms (`input_tokens`, `cache_read_tokens`, …), from which the real price follows.
-    `opens` names what this action began and later ones carry on (a multipart upload): see `Call.part_of`.
+    `opens` names what this action began and later ones carry on (a multipart upload): see `Call.part_of`. `made` are
+    names for the log; `holdings` are those things that live on and may cost, each with what is needed to end it.
     """
 
     status: int
@@ -87,6 +90,7 @@ class Outcome:
     made: tuple[str, ...] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
     opens: str = ""
+    holdings: tuple[Made, ...] = ()
 
 
 def usd_text(usd_micros: int) -> str:
