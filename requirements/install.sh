@@ -48,10 +48,29 @@ absent() {
     done
 }
 
+# Debian keeps the server's programs out of the PATH.
+has_postgres() {
+    command -v initdb >/dev/null 2>&1 && return 0
+    for program in /usr/lib/postgresql/*/bin/initdb; do
+        if [ -x "$program" ]; then return 0; fi
+    done
+    return 1
+}
+
+# The tests make clusters of their own: installing the server must neither make nor start one.
+no_main_cluster() {
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/comptroller.conf
+}
+
 # What the tests call; wheels bring the rest. Without Node.js its test is skipped, which fails only in CI.
 system() {
     missing=$(absent git:git ssh:openssh-client curl:curl)
     if may_install; then missing="$missing$(absent node:nodejs runuser:util-linux)"; fi
+    if ! has_postgres; then
+        missing="$missing postgresql"
+        if may_install; then no_main_cluster; fi
+    fi
     python=$(find_python) || missing="$missing python3"
     if [ -n "${python:-}" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         missing="$missing $(venv_package "$python")"

@@ -152,3 +152,17 @@ def test_an_environment_that_fits_is_left_alone(checkout: Path) -> None:
 
 def test_an_unknown_word_is_a_usage_error(checkout: Path) -> None:
     assert _install(checkout, "everything").returncode == 2
+
+
+def test_a_server_outside_the_path_is_found_and_a_missing_one_is_named(checkout: Path) -> None:
+    """`system` knows Debian's folder of PostgreSQL's programs; where nothing is there, the package is named."""
+    script = (checkout / "requirements" / "install.sh").read_text("utf-8")
+    programs = checkout / "postgresql" / "15" / "bin"
+    text = script.replace("/usr/lib/postgresql/", f"{checkout}/postgresql/").replace("command -v initdb", "false")
+    text = text.replace("may_install() {", "may_install() { return 1;")
+    (checkout / "requirements" / "install.sh").write_text(text, "utf-8")
+    missing = _install(checkout, "system", PYTHON=sys.executable)
+    assert missing.returncode == 2 and missing.stderr.splitlines()[-1].split()[-1] == "postgresql"
+    programs.mkdir(parents=True)
+    _stub(programs, "initdb", "exit 0")
+    assert _install(checkout, "system", PYTHON=sys.executable).returncode == 0
