@@ -18,10 +18,11 @@ from comptroller.boundary.schema import AgentFacts, schema_text, validation_acti
 from comptroller.boundary.source import PolicyText
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.brake import Run, RunState
-from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.budget import Account, Budget, BudgetState
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.judge import Case, judge
 from comptroller.core.verdict import VerdictKind
+from comptroller.core.window import Window
 
 SIZES = (10, 100, 1_000, 10_000)
 SLICE_RULES = 31

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from comptroller.compose import Installation, open_installation, starter_policies
-from comptroller.core.budget import Budget, Window
+from comptroller.core.budget import Budget
 from comptroller.core.errors import ConfigError, StoreError, UsageError
 from comptroller.core.estimate import Unit
 from comptroller.core.request import Request
+from comptroller.core.window import Window
 from comptroller.engine.gatekeeper import Refused
 from comptroller.server.place import Paths
 from comptroller.server.tally import notice_of

@@ -29,7 +29,7 @@ from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
-from comptroller.core.budget import Budget, BudgetState, scopes_of
+from comptroller.core.budget import BudgetState, scopes_of
 from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign, verify
 from comptroller.core.config import AgentConfig, Config
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
@@ -569,7 +569,7 @@ class Installation:
             )
 
     async def _apply_budgets(self) -> None:
-        rows = [Budget(scope=s, unit=u, window=w, limit=n) for s, u, w, n in (b.row() for b in self.config.budgets)]
+        rows = [each.budget() for each in self.config.budgets]
         stamp = hashlib.sha256(repr(rows).encode()).hexdigest()
         with contextlib.suppress(OSError):
             if self.paths.applied_budgets.read_text("utf-8") == stamp:

@@ -14,6 +14,7 @@ from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
 from comptroller.core.distrust import Distrust
 from comptroller.core.estimate import Estimate, Outcome, Unit
+from comptroller.core.holding import Holding
 from comptroller.core.request import Request
 from comptroller.core.reservation import AccountDelta, Reservation
 from comptroller.core.verdict import BoundaryResult
@@ -51,6 +52,7 @@ class Wants:
 
     `scopes`: budgets (with the account of the window that `now` lies in) and brakes of these paths.
     `digest_of`: (run, digest) -> its approvals, newest first. `call`: (run, digest, retry token) -> its reservations.
+    `holdings_of`: a run -> what it made that is still there.
     `patient`: nobody waits for it, so it may wait a few milliseconds to be written together with others.
     """
 
@@ -61,6 +63,8 @@ class Wants:
     call: tuple[str, str, str] | None = None
     approval: str = ""
     reservation: str = ""
+    holding: str = ""
+    holdings_of: str = ""
     patient: bool = False
 
 
@@ -75,6 +79,8 @@ class Facts:
     calls: tuple[Reservation, ...] = ()
     approval: Approval | None = None
     reservation: Reservation | None = None
+    holding: Holding | None = None
+    holdings: tuple[Holding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,7 @@ class Changes:
     approvals: tuple[Approval, ...] = ()
     brakes: tuple[Brake, ...] = ()
     distrusts: tuple[Distrust, ...] = ()
+    holdings: tuple[Holding, ...] = ()
     erase: tuple[tuple[int, str], ...] = ()
 
 
@@ -138,7 +145,11 @@ class Store(Protocol):
         ...
 
     async def open_reservations(self) -> Sequence[Reservation]:
-        """Reservations in state `dispatched` or `suspense`."""
+        """Reservations that hold money (`HELD_STATES`), oldest first."""
+        ...
+
+    async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
+        """What is still there, oldest first; with `every` also what is closed or forgotten."""
         ...
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:

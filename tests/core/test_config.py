@@ -43,7 +43,7 @@ def test_a_good_one() -> None:
     config = parse(GOOD)
     assert config.path_of("bot") == "acme/ml/bot"
     assert config.agents["bot"].per_run.amounts() == {"usd_micros": 2_500_000, "calls": 100}
-    assert [budget.row()[3] for budget in config.budgets] == [400_010_000, 1000]
+    assert [budget.budget().limit for budget in config.budgets] == [400_010_000, 1000]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_good_one() -> None:
         ("[api.example.com,", "[http://api.example.com,", "agents.bot.hosts.0"),
         ("people:", "people: [", "not YAML"),
         ("teams: {ml: {}}", "teams: &t {ml: {}}\nservices: *t", "aliases"),
-        ("window: day", "window: week", "budgets.1.window"),
+        ("window: day", "window: year", "budgets.1.window"),
         ("people:", "store: sqlite:/elsewhere\npeople:", "only `sqlite` is supported"),
     ],
 )

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
-from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.budget import THRESHOLD_PERCENTS, Account, Budget, BudgetState, OnExceed
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.judge import Case, judge
 from comptroller.core.verdict import BoundaryResult, Conflict, Obligation, Reason, VerdictKind
+from comptroller.core.window import Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DIGEST = "a1:" + "0" * 64
@@ -272,3 +273,73 @@ def test_an_observed_run_is_held_to_everything_else(changes: dict[str, object]) 
 def test_an_observed_run_still_asks_what_costs_nobody_knows() -> None:
     judged = judge(case(boundary=UNNAMED, run=WATCHED, cheap=True, estimate=costs(usd_micros=None, calls=1)))
     assert judged.verdict.kind is VerdictKind.REQUIRE_APPROVAL
+
+
+# ---------------------------------------------------------------- what a budget asks about
+
+
+def asking(limit: int, taken: int = 0) -> BudgetState:
+    state = budget(Unit.USD_MICROS, limit, taken)
+    return replace(state, budget=replace(state.budget, on_exceed=OnExceed.REQUIRE_APPROVAL))
+
+
+def case_of(
+    *budgets: BudgetState, wanted: int, boundary: BoundaryResult = LET, grants: tuple[Approval, ...] = ()
+) -> Case:
+    return Case(
+        digest=DIGEST, boundary=boundary, estimate=costs(usd_micros=wanted), budgets=budgets, approvals=grants,
+        brakes=(), run=RUN, now=NOW,
+    )  # fmt: skip
+
+
+def yes_to(*rules: str) -> Approval:
+    return grant(obligations=tuple(Obligation(rule=rule) for rule in rules))
+
+
+def test_a_budget_may_ask_instead_of_denying() -> None:
+    judged = judge(case_of(asking(10, 8), wanted=5))
+    assert judged.verdict.kind is VerdictKind.REQUIRE_APPROVAL and judged.short
+    assert judged.verdict.rules == (asking(10).budget.rule,)
+    assert "$0.000002 left" in judged.verdict.reasons[0].text
+
+
+def test_a_yes_to_the_excess_raises_this_one_action_only() -> None:
+    state = asking(10, 8)
+    allowed = judge(case_of(state, wanted=5, grants=(yes_to(state.budget.rule),)))
+    assert allowed.verdict.allowed and allowed.wanted == {Unit.USD_MICROS: 5} and allowed.grant is not None
+    assert state.budget.rule in allowed.verdict.rules
+    after = replace(state, account=Account(dispatched=13))
+    used = replace(yes_to(state.budget.rule), grant=GrantState.USED)
+    assert judge(case_of(after, wanted=1, grants=(used,))).verdict.kind is VerdictKind.REQUIRE_APPROVAL
+
+
+def test_a_yes_to_the_action_is_none_to_the_excess() -> None:
+    state = asking(10, 8)
+    judged = judge(case_of(state, wanted=5, boundary=ASK, grants=(yes_to(OBLIGATION.rule),)))
+    assert judged.verdict.kind is VerdictKind.REQUIRE_APPROVAL
+    assert set(judged.verdict.rules) == {OBLIGATION.rule, state.budget.rule}
+    both = judge(case_of(state, wanted=5, boundary=ASK, grants=(yes_to(OBLIGATION.rule, state.budget.rule),)))
+    assert both.verdict.allowed
+
+
+def test_one_budget_that_denies_outweighs_those_that_ask() -> None:
+    firm = budget(Unit.USD_MICROS, 4)
+    grants = (yes_to(asking(3).budget.rule),)
+    assert judge(case_of(asking(3), firm, wanted=5, grants=grants)).verdict.kind is VerdictKind.DENY
+
+
+def test_a_yes_to_the_excess_of_another_budget_does_not_count() -> None:
+    state = asking(10, 8)
+    other = yes_to(replace(state.budget, window=Window.DAY).rule)
+    assert not judge(case_of(state, wanted=5, grants=(other,))).verdict.allowed
+
+
+@given(limit=st.integers(0, 100), taken=st.integers(0, 120), amount=st.integers(0, 120))
+def test_a_threshold_is_crossed_once(limit: int, taken: int, amount: int) -> None:
+    state = budget(Unit.USD_MICROS, limit, taken)
+    percent = state.crossed(amount)
+    after = budget(Unit.USD_MICROS, limit, taken + amount)
+    assert percent in (0, *THRESHOLD_PERCENTS)
+    assert after.crossed(0) == 0
+    if percent:
+        assert taken * 100 < percent * limit <= (taken + amount) * 100

@@ -15,11 +15,12 @@ from comptroller.boundary import AgentFacts, CedarBoundary, PolicyText
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.approval import Approval, GrantState, Person, rejected, with_vote
 from comptroller.core.brake import Run, RunState
-from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.budget import Account, Budget, BudgetState
 from comptroller.core.errors import ConflictError
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.judge import Case, judge
 from comptroller.core.verdict import VerdictKind
+from comptroller.core.window import Window
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "verdicts.out"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -14,9 +14,10 @@ from comptroller.compose import Engine, SystemIds, agent_facts, build_engine, re
 from comptroller.core.action import Action, ActionClass, Call, digest
 from comptroller.core.approval import Person
 from comptroller.core.brake import Run
-from comptroller.core.budget import Budget, Window
+from comptroller.core.budget import Budget
 from comptroller.core.config import Config, parse_config
 from comptroller.core.estimate import Bound, Estimate, Unit
+from comptroller.core.window import Window
 from comptroller.engine.sequencer import Proposal
 from comptroller.ports import Store
 from comptroller.stores.memory import MemoryStore

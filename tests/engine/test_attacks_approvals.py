@@ -14,12 +14,13 @@ from comptroller.cli.show import approval_text
 from comptroller.compose import SystemIds, build_engine, starter_policies
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState
-from comptroller.core.budget import Budget, Window
+from comptroller.core.budget import Budget
 from comptroller.core.config import parse_config
 from comptroller.core.errors import RefusedError
 from comptroller.core.estimate import Unit
 from comptroller.core.request import Header, Request, Stream
 from comptroller.core.verdict import VerdictKind
+from comptroller.core.window import Window
 from comptroller.engine.gatekeeper import Refused, Released
 from comptroller.engine.sequencer import QUESTIONS_OPEN_MAX, Sequencer
 from comptroller.server.render import approval_json

@@ -203,7 +203,8 @@ async def test_a_killed_scope_stays_killed_for_repeats(rich: Bench) -> None:
 
 async def test_money_of_one_day_is_settled_on_that_day(store: Store, bench: Bench) -> None:
     """Reserved before midnight, answered after it: neither day is freed of what it did not spend."""
-    from comptroller.core.budget import Budget, Window
+    from comptroller.core.budget import Budget
+    from comptroller.core.window import Window
 
     daily = Budget(scope="acme/ml", unit=Unit.USD_MICROS, window=Window.DAY, limit=4_000_000)
     await bench.engine.ledger.set_budget(daily, by="ann")

@@ -14,11 +14,12 @@ import httpx
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Run
-from comptroller.core.budget import Budget, Window
+from comptroller.core.budget import Budget
 from comptroller.core.config import Config, parse_config
 from comptroller.core.doors import HostService
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.verdict import BoundaryResult, Obligation, Reason, VerdictKind
+from comptroller.core.window import Window
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.brake import Brakes
 from comptroller.engine.entries import Scribe

@@ -8,6 +8,7 @@ import click
 
 from comptroller.cli.client import Client, config_option, json_option, print_json
 from comptroller.cli.show import budget_lines
+from comptroller.core.budget import OnExceed
 
 
 @click.group()
@@ -43,15 +44,21 @@ def show(every: bool, as_json: bool, config: Path | None) -> None:
     "--window",
     default="total",
     show_default=True,
-    type=click.Choice(["total", "day", "month"]),
-    help="How long the limit counts before it starts afresh (UTC).",
+    help="How long it counts: total, hour, day, week, month, month@Europe/Berlin, rolling:24h.",
+)
+@click.option(
+    "--on-exceed",
+    type=click.Choice([choice.value for choice in OnExceed]),
+    help="What becomes of an action it has no room for; by default as before, at first `deny`.",
 )
 @json_option
 @config_option
-def set_command(scope: str, unit: str, limit: str, window: str, as_json: bool, config: Path | None) -> None:
-    """Set the LIMIT of UNIT (usd, calls, tokens, …) for SCOPE: a path, an agent or a run."""
+def set_command(
+    scope: str, unit: str, limit: str, window: str, on_exceed: str | None, as_json: bool, config: Path | None
+) -> None:
+    """Set the LIMIT of UNIT (usd, usd_per_hour, calls, tokens, …) for SCOPE: a path, an agent or a run."""
     with Client(config) as client:
-        done = client.post("/v1/budgets", scope=scope, unit=unit, limit=limit, window=window)
+        done = client.post("/v1/budgets", scope=scope, unit=unit, limit=limit, window=window, on_exceed=on_exceed or "")
     if as_json:
         print_json(done)
         return

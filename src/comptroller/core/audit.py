@@ -23,6 +23,7 @@ class EntryKind(StrEnum):
     CONFIG_LOADED = "config.loaded"
     CONFIG_REFUSED = "config.refused"
     BUDGET_SET = "budget.set"
+    BUDGET_THRESHOLD = "budget.threshold"
     PRICE_CHANGED = "price.changed"
     PRICE_CONFIRMED = "price.confirmed"
     RUN_STARTED = "run.started"

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from comptroller.core.estimate import UNITS_NEEDING_A_BUDGET, Unit
+from comptroller.core.window import Window
+
+THRESHOLD_PERCENTS = (50, 80, 100)
+"""Of a limit: crossing one is told, and recorded with the action that did."""
+BUDGET_RULE_PREFIX = "comptroller:over-budget:"
+"""The rule that asks people for what a budget with `on_exceed: require_approval` has no room for."""
+
+AccountKey = tuple[str, str, str, str]
+"""(scope, unit, window, start): what makes an account unique."""
 
 
-class Window(StrEnum):
-    """How long a limit counts before it starts afresh (calendar windows are UTC)."""
+class OnExceed(StrEnum):
+    """What becomes of an action that a budget has no room for."""
 
-    TOTAL = "total"
-    DAY = "day"
-    MONTH = "month"
-
-    def start(self, now: datetime) -> str:
-        """The key of the window `now` lies in: empty for `total`, else an ISO date prefix."""
-        text = now.astimezone(UTC).date().isoformat()
-        return {Window.TOTAL: "", Window.DAY: text, Window.MONTH: text[:7]}[self]
+    DENY = "deny"
+    REQUIRE_APPROVAL = "require_approval"
 
 
 def scopes_of(path: str) -> tuple[str, ...]:
@@ -37,16 +40,33 @@ class Budget:
     unit: Unit
     window: Window
     limit: int
+    on_exceed: OnExceed = OnExceed.DENY
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What makes a budget unique."""
         return (self.scope, self.unit.value, self.window.value)
 
+    @property
+    def rule(self) -> str:
+        """The rule under which people are asked where it has no room."""
+        return BUDGET_RULE_PREFIX + ":".join(self.key)
+
+    def accounts(self, now: datetime) -> tuple[AccountKey, ...]:
+        """The accounts that count against it at `now`; the first is the one that is written to."""
+        return tuple((*self.key, start) for start in self.window.starts(now))
+
+
+def check_window(budget: Budget) -> None:
+    """Raise ValueError for a window that means nothing for its unit: what stands at the same time has none."""
+    if budget.unit is Unit.USD_MICROS_PER_HOUR and budget.window != Window.TOTAL:
+        raise ValueError("a limit on what stands at the same time has no window: write `total`")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a budget's window holds. The four never sum to more than the limit while estimates are upper bounds."""
+    """What a budget's window holds. The four never sum to more than the limit while estimates are upper bounds, but
+    for what people let pass beyond it. `reserved` is what holdings are paid for and have not used yet."""
 
     settled: int = 0
     dispatched: int = 0
@@ -58,10 +78,22 @@ class Account:
         """Everything that is spent or may yet prove to be."""
         return self.settled + self.dispatched + self.reserved + self.suspense
 
+    def __add__(self, other: Account) -> Account:
+        """Both together."""
+        return Account(
+            settled=self.settled + other.settled,
+            dispatched=self.dispatched + other.dispatched,
+            reserved=self.reserved + other.reserved,
+            suspense=self.suspense + other.suspense,
+        )
+
+
+NOTHING = Account()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
-    """A budget and the account of its current window (`start` as in `Window.start`)."""
+    """A budget and what counts against it now; `start` is the key of the account that is written to."""
 
     budget: Budget
     start: str
@@ -69,8 +101,31 @@ class BudgetState:
 
     @property
     def room(self) -> int:
-        """What is left; negative after a truth larger than its estimate, or a lowered limit."""
+        """What is left; negative after a truth larger than its estimate, a yes beyond it, or a lowered limit."""
         return self.budget.limit - self.account.taken
+
+    def crossed(self, amount: int) -> int:
+        """The highest of `THRESHOLD_PERCENTS` that taking `amount` more reaches or passes; 0 for none."""
+        before, after, limit = self.account.taken * 100, (self.account.taken + amount) * 100, self.budget.limit
+        return max((p for p in THRESHOLD_PERCENTS if before < p * limit <= after), default=0)
+
+
+AccountsOf = Callable[[Sequence[AccountKey]], Mapping[AccountKey, Account]]
+"""The accounts that exist among the keys."""
+
+
+def budget_states(budgets: Iterable[Budget], now: datetime, accounts_of: AccountsOf) -> tuple[BudgetState, ...]:
+    """Each budget with what counts against it at `now`, in the order of their keys."""
+    keyed = [(budget, budget.accounts(now)) for budget in sorted(budgets, key=lambda budget: budget.key)]
+    known = accounts_of([key for _, keys in keyed for key in keys])
+    return tuple(
+        BudgetState(budget=budget, start=keys[0][3], account=_sum([known[key] for key in keys if key in known]))
+        for budget, keys in keyed
+    )
+
+
+def _sum(accounts: Sequence[Account]) -> Account:
+    return accounts[0] if len(accounts) == 1 else sum(accounts, NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +135,11 @@ class Shortage:
     unit: Unit
     wanted: int
     state: BudgetState | None
+
+    @property
+    def asks(self) -> bool:
+        """Whether people may let it pass all the same."""
+        return self.state is not None and self.state.budget.on_exceed is OnExceed.REQUIRE_APPROVAL
 
 
 def rooms(states: Iterable[BudgetState]) -> dict[Unit, int]:

@@ -19,9 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from comptroller.core.budget import Window
+from comptroller.core.budget import Budget, OnExceed, check_window
 from comptroller.core.errors import ConfigError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
+from comptroller.core.window import Window
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 PRICE_FACTOR_MAX = 10
@@ -104,9 +105,11 @@ class PersonConfig(_Part):
 
 class LimitConfig(_Part):
     """A limit as people write it: `usd` (dollars, up to six decimals) or whole units. Energy is in milliwatt-hours
-    (1 kWh is 1,000,000), carbon in milligrams of CO2 equivalent (1 kg is 1,000,000)."""
+    (1 kWh is 1,000,000), carbon in milligrams of CO2 equivalent (1 kg is 1,000,000). `usd_per_hour` limits what may
+    stand at the same time."""
 
     usd: str | int | float | None = None
+    usd_per_hour: str | int | float | None = None
     calls: int | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
     egress_bytes: int | None = Field(default=None, ge=0)
@@ -114,7 +117,7 @@ class LimitConfig(_Part):
     milliwatt_hours: int | None = Field(default=None, ge=0)
     milligrams_co2e: int | None = Field(default=None, ge=0)
 
-    @field_validator("usd")
+    @field_validator("usd", "usd_per_hour")
     @classmethod
     def _usd(cls, value: str | int | float | None) -> str | int | float | None:
         if value is not None:
@@ -125,6 +128,7 @@ class LimitConfig(_Part):
         """The limits in integer units."""
         pairs = {
             Unit.USD_MICROS: None if self.usd is None else usd_micros(self.usd),
+            Unit.USD_MICROS_PER_HOUR: None if self.usd_per_hour is None else usd_micros(self.usd_per_hour),
             Unit.CALLS: self.calls,
             Unit.TOKENS: self.tokens,
             Unit.EGRESS_BYTES: self.egress_bytes,
@@ -207,15 +211,38 @@ class AgentConfig(_Part):
         return value
 
 
+DOLLAR_UNITS = {"usd": Unit.USD_MICROS, "usd_per_hour": Unit.USD_MICROS_PER_HOUR}
+"""Units as people write them, in dollars."""
+
+
 class BudgetConfig(_Part):
-    """A limit for a scope path, one unit and one window. `limit` is dollars for `usd`, else the unit's integers."""
+    """A limit for a scope path, one unit and one window. `limit` is dollars for `usd` and `usd_per_hour`, else the
+    unit's integers. `window`: `total`, `hour`, `day`, `week`, `month`, in a time zone of its own `day@Europe/Berlin`,
+    or the time just past `rolling:24h`. `on_exceed`: what becomes of an action it has no room for."""
 
     scope: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){0,3}$")
     unit: Literal[
-        "usd", "usd_micros", "calls", "tokens", "egress_bytes", "gpu_seconds", "milliwatt_hours", "milligrams_co2e"
+        "usd",
+        "usd_per_hour",
+        "usd_micros",
+        "usd_micros_per_hour",
+        "calls",
+        "tokens",
+        "egress_bytes",
+        "gpu_seconds",
+        "milliwatt_hours",
+        "milligrams_co2e",
     ]
-    window: Literal["total", "day", "month"] = "total"
+    window: Annotated[
+        str, Field(examples=["total", "hour", "day", "week", "month", "day@Europe/Berlin", "rolling:24h"])
+    ] = "total"
     limit: str | int | float
+    on_exceed: Literal["deny", "require_approval"] = "deny"
+
+    @field_validator("window")
+    @classmethod
+    def _window(cls, value: str) -> str:
+        return Window(value).value
 
     @field_validator("limit")
     @classmethod
@@ -225,15 +252,21 @@ class BudgetConfig(_Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.unit != "usd" and Decimal(str(self.limit)) % 1:
+        if self.unit not in DOLLAR_UNITS and Decimal(str(self.limit)) % 1:
             raise ValueError(f"a limit in {self.unit} is a whole number")
+        check_window(self.budget())
         return self
 
-    def row(self) -> tuple[str, Unit, Window, int]:
-        """(scope, unit, window, limit in integers)."""
-        if self.unit == "usd":
-            return self.scope, Unit.USD_MICROS, Window(self.window), usd_micros(self.limit)
-        return self.scope, Unit(self.unit), Window(self.window), int(Decimal(str(self.limit)))
+    def budget(self) -> Budget:
+        """The limit in integers."""
+        dollars = DOLLAR_UNITS.get(self.unit)
+        return Budget(
+            scope=self.scope,
+            unit=dollars or Unit(self.unit),
+            window=Window(self.window),
+            limit=usd_micros(self.limit) if dollars else int(Decimal(str(self.limit))),
+            on_exceed=OnExceed(self.on_exceed),
+        )
 
 
 class CredentialConfig(_Part):
@@ -375,7 +408,7 @@ class Config(_Part):
             for credential in agent.credentials:
                 if credential not in self.credentials:
                     raise ValueError(f"agents.{name}.credentials: there is no credential `{credential}`")
-        keys = [budget.row()[:3] for budget in self.budgets]
+        keys = [budget.budget().key for budget in self.budgets]
         for key in keys:
             if keys.count(key) > 1:
                 raise ValueError(f"budgets: `{key[0]}` has two limits for {key[1]} per {key[2]}")

@@ -74,11 +74,19 @@ def judge(case: Case) -> Judgement:
     wanted = _wanted(case.estimate, grant)
     if unbounded := _unbounded(case, grant):
         return _deny(*unbounded)
-    if short := shortages(case.budgets, wanted):
-        denied = _deny(*(_short_reason(shortage) for shortage in short))
-        return replace(denied, short=all(shortage.state is not None for shortage in short))
+    short = shortages(case.budgets, wanted)
+    if firm := [shortage for shortage in short if not shortage.asks]:
+        denied = _deny(*(_short_reason(shortage) for shortage in firm))
+        return replace(denied, short=all(shortage.state is not None for shortage in firm))
+    if short:
+        obligations = (*obligations, *(_excess(shortage) for shortage in short))
+        grant = _grant(case, obligations)
+        # The price may be unknown: the yes to the excess is the one whose ceiling is reserved.
+        wanted = _wanted(case.estimate, grant) if grant is not None else wanted
+        if grant is None or not _covered(shortages(case.budgets, wanted), obligations):
+            return replace(_ask(case, obligations, wanted), short=True)
     if not obligations or grant is not None:
-        rules = case.boundary.rules or tuple(item.rule for item in obligations)
+        rules = tuple(dict.fromkeys((*case.boundary.rules, *(item.rule for item in obligations))))
         return Judgement(
             verdict=Verdict(kind=VerdictKind.ALLOW, reasons=case.boundary.reasons, rules=rules),
             wanted=wanted,
@@ -120,6 +128,18 @@ def _obligations(case: Case) -> tuple[Obligation, ...]:
     if case.boundary.obligations or not case.estimate.unknown(Unit.USD_MICROS):
         return case.boundary.obligations
     return (Obligation(rule=UNKNOWN_PRICE_RULE, reason="nobody can say what this costs"),)
+
+
+def _excess(shortage: Shortage) -> Obligation:
+    """The question whether one action may go beyond a budget that lets people say so."""
+    assert shortage.state is not None
+    return Obligation(rule=shortage.state.budget.rule, reason=_short_reason(shortage).text)
+
+
+def _covered(short: tuple[Shortage, ...], obligations: tuple[Obligation, ...]) -> bool:
+    """Whether people were asked about each of these budgets."""
+    asked = {obligation.rule for obligation in obligations}
+    return all(shortage.state is not None and shortage.state.budget.rule in asked for shortage in short)
 
 
 def _grant(case: Case, obligations: tuple[Obligation, ...]) -> Approval | None:

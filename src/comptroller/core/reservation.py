@@ -12,11 +12,17 @@ from comptroller.core.estimate import Unit
 
 
 class ReservationState(StrEnum):
-    """`dispatched -> settled | suspense`; `suspense -> settled`. (`reserved` exists for escrow shares and plans.)"""
+    """`dispatched -> settled | suspense`; `suspense -> settled`; a holding's term `reserved -> settled | released`."""
 
+    RESERVED = "reserved"
+    RELEASED = "released"
     DISPATCHED = "dispatched"
     SETTLED = "settled"
     SUSPENSE = "suspense"
+
+
+HELD_STATES = frozenset({ReservationState.RESERVED, ReservationState.DISPATCHED, ReservationState.SUSPENSE})
+"""In which money is set aside, in the account's column of the same name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,7 @@ class AccountDelta:
     start: str
     settled: int = 0
     dispatched: int = 0
+    reserved: int = 0
     suspense: int = 0
 
 
@@ -84,9 +91,22 @@ def dispatch_deltas(reservation: Reservation) -> tuple[AccountDelta, ...]:
     )
 
 
+def reserve_deltas(reservation: Reservation) -> tuple[AccountDelta, ...]:
+    """What reserving a term adds to each account."""
+    return tuple(
+        AccountDelta(scope=n.scope, unit=n.unit, window=n.window, start=n.start, reserved=n.amount)
+        for n in reservation.lines
+    )
+
+
 def settle_deltas(reservation: Reservation, actual: Mapping[Unit, int]) -> tuple[AccountDelta, ...]:
-    """What settling at `actual` does to each account; a unit the outcome does not tell keeps its full amount."""
-    held = "suspense" if reservation.state is ReservationState.SUSPENSE else "dispatched"
+    """What settling at `actual` does to each account; a unit the outcome does not tell keeps its full amount.
+
+    Raises `ValueError` for a reservation that holds nothing any more.
+    """
+    if reservation.state not in HELD_STATES:
+        raise ValueError(f"reservation `{reservation.id}` is {reservation.state.value} already")
+    held = reservation.state.value
     return tuple(
         AccountDelta(
             scope=n.scope,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from comptroller.core.audit import EntryKind
-from comptroller.core.budget import Budget
+from comptroller.core.budget import Budget, check_window
 from comptroller.core.errors import UsageError
 from comptroller.engine.entries import Scribe
 from comptroller.engine.hub import Hub
@@ -25,20 +25,25 @@ class Ledger:
 
     async def set_budget(self, budget: Budget, *, by: str) -> Budget:
         """Set one limit. A limit below what is already spent is accepted and leaves no room. Raises `UsageError`."""
+        try:
+            check_window(budget)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
         if not 0 <= budget.limit <= LIMIT_MAX:
             raise UsageError(f"`{budget.limit}` is not a limit", hint=f"give a number from 0 to {LIMIT_MAX}")
         now = self._clock.now()
 
         def decide(facts: Facts) -> tuple[Changes, None]:
-            old = next((s.budget.limit for s in facts.budgets if s.budget.key == budget.key), None)
-            if old == budget.limit:
+            old = next((s.budget for s in facts.budgets if s.budget.key == budget.key), None)
+            if old == budget:
                 return Changes(), None
             body = {
                 "scope": budget.scope,
                 "unit": budget.unit.value,
                 "window": budget.window.value,
                 "limit": budget.limit,
-                "was": old,
+                "on_exceed": budget.on_exceed.value,
+                "was": old.limit if old else None,
                 "by": by,
             }
             entry = self._scribe.draft(EntryKind.BUDGET_SET, at=now, body=body)

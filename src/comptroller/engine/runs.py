@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import BrakeState, Run, RunState
-from comptroller.core.budget import Budget, Window, scopes_of
+from comptroller.core.budget import Budget, scopes_of
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.estimate import Unit
+from comptroller.core.window import Window
 from comptroller.engine.entries import Scribe, amounts_body
 from comptroller.engine.hub import Hub
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants

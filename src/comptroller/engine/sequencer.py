@@ -37,6 +37,9 @@ CLOCK_SKEW_SECONDS_MAX = 60
 QUESTIONS_OPEN_MAX = 100
 """Of one run, besides those that are asked in the same moment: nobody reads more, and one may hide among them."""
 
+THRESHOLDS_TOLD_MAX = 10_000
+"""Of how many windows it is remembered which threshold was told."""
+
 _EFFORTS = (Unit.TOKENS, Unit.GPU_SECONDS, Unit.MILLIWATT_HOURS, Unit.MILLIGRAMS_CO2E)
 """What people are told beside money, where it applies."""
 
@@ -92,6 +95,27 @@ class Sequenced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Crossing:
+    """A threshold of a budget that an action crossed; `taken` is what counts against the limit with it."""
+
+    state: BudgetState
+    percent: int
+    taken: int
+
+    def body(self) -> dict[str, object]:
+        """The entry's body."""
+        budget = self.state.budget
+        return {
+            "scope": budget.scope,
+            "unit": budget.unit.value,
+            "window": budget.window.value,
+            "limit": budget.limit,
+            "taken": self.taken,
+            "percent": self.percent,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
     verdict: Verdict
     reservation: str = ""
@@ -100,6 +124,7 @@ class _Decision:
     used: str = ""
     smaller: Proposal | None = None
     would_deny: bool = False
+    crossings: tuple[_Crossing, ...] = ()
 
 
 class Sequencer:
@@ -124,6 +149,7 @@ class Sequencer:
         self._hub = hub
         self._runbook = runbook
         self._marks = marks
+        self._told: dict[tuple[str, ...], int] = {}
 
     async def admit(self, proposal: Proposal) -> Sequenced:
         """Judge one proposal against the facts and make the decision durable. Raises `StoreError`."""
@@ -262,16 +288,39 @@ class Sequencer:
             extra["approval"] = judgement.grant.id
             extra["approved_by"] = [vote.person for vote in judgement.grant.votes]
             extra["self_approved"] = judgement.grant.self_approved
+        crossings = self._crossings(budgets, judgement.wanted)
         changes = Changes(
-            entries=(self._entry(EntryKind.ACTION_ALLOWED, proposal, judgement.verdict, extra),),
+            entries=(
+                self._entry(EntryKind.ACTION_ALLOWED, proposal, judgement.verdict, extra),
+                *(
+                    self._scribe.draft(
+                        EntryKind.BUDGET_THRESHOLD, at=now, agent=action.agent, run=action.run, body=each.body()
+                    )
+                    for each in crossings
+                ),
+            ),
             reservations=(reservation,),
             accounts=dispatch_deltas(reservation),
             approvals=used,
         )
         grant = judgement.grant.id if judgement.grant else ""
         return changes, _Decision(
-            verdict=judgement.verdict, reservation=reservation_id, used=grant, would_deny=judgement.would_deny
+            verdict=judgement.verdict,
+            reservation=reservation_id,
+            used=grant,
+            would_deny=judgement.would_deny,
+            crossings=crossings,
         )
+
+    def _crossings(self, budgets: tuple[BudgetState, ...], wanted: Mapping[Unit, int]) -> tuple[_Crossing, ...]:
+        """The thresholds that taking `wanted` crosses and that were not told of yet."""
+        found = []
+        for state in budgets:
+            amount = wanted.get(state.budget.unit, 0)
+            percent = state.crossed(amount)
+            if percent > self._told.get((*state.budget.key, state.start), 0):
+                found.append(_Crossing(state=state, percent=percent, taken=state.account.taken + amount))
+        return tuple(found)
 
     def _resend(self, proposal: Proposal, reservation: Reservation, judgement: Judgement) -> tuple[Changes, _Decision]:
         """The service guarantees idempotency by this token: the same call goes again under its reservation.
@@ -410,6 +459,16 @@ class Sequencer:
                 "usd_micros_high": proposal.estimate.high(Unit.USD_MICROS),
             },
         )
+        for crossing, index in zip(decision.crossings, indices[1:], strict=False):
+            self._remember(crossing)
+            told = {"index": index, "agent": action.agent, "run": action.run, **crossing.body()}
+            self._hub.publish(EntryKind.BUDGET_THRESHOLD.value, told)
+
+    def _remember(self, crossing: _Crossing) -> None:
+        """Told once per window: what is given back and spent again is no news. After a restart it may be told again."""
+        if len(self._told) >= THRESHOLDS_TOLD_MAX:
+            self._told.clear()
+        self._told[(*crossing.state.budget.key, crossing.state.start)] = crossing.percent
 
 
 def _would(judgement: Judgement) -> dict[str, object]:

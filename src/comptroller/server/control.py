@@ -54,6 +54,7 @@ class BudgetRequest(Body):
     unit: str
     limit: str
     window: str = "total"
+    on_exceed: str = ""
 
 
 class ConfirmRequest(Body):
@@ -162,7 +163,7 @@ class Control:
     async def _set_budget(self, request: Request, caller: Caller) -> object:
         body = cast(BudgetRequest, await parsed(request, BudgetRequest))
         return await self._operations.set_budget(
-            caller, scope=body.scope, unit=body.unit, limit=body.limit, window=body.window
+            caller, scope=body.scope, unit=body.unit, limit=body.limit, window=body.window, on_exceed=body.on_exceed
         )
 
     async def _confirm_price(self, request: Request, caller: Caller) -> object:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from comptroller import __version__
 from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.brake import Run, RunState
-from comptroller.core.budget import Budget, Window
-from comptroller.core.config import usd_micros
+from comptroller.core.budget import Budget, OnExceed
+from comptroller.core.config import DOLLAR_UNITS, usd_micros
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.estimate import Unit
+from comptroller.core.window import FORMS, Window
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.pulse import Pulse
@@ -160,23 +161,30 @@ class Operations:
                 await self.desk.brakes.thaw(path, by=caller.person.name, reason=reason)
         return {"scope": path, "did": verb, "by": caller.person.name, "reason": reason}
 
-    async def set_budget(self, caller: Caller, *, scope: str, unit: str, limit: str, window: str = "total") -> Json:
-        """Set one limit; `usd` takes dollars."""
+    async def set_budget(
+        self, caller: Caller, *, scope: str, unit: str, limit: str, window: str = "total", on_exceed: str = ""
+    ) -> Json:
+        """Set one limit; `usd` and `usd_per_hour` take dollars. An empty `on_exceed` leaves it as it is."""
         _operator(caller, "set a budget")
         organization = self.desk.config.organization
         path = await self._scope(scope)
         try:
-            known = Unit.USD_MICROS if unit == "usd" else Unit(unit)
+            known = DOLLAR_UNITS.get(unit) or Unit(unit)
             counted = Window(window)
+            wanted = OnExceed(on_exceed) if on_exceed else None
         except ValueError as error:
             raise UsageError(
-                f"`{unit}` per `{window}` is no limit",
-                hint=f"units: usd, {', '.join(u.value for u in Unit)}; windows: {', '.join(w.value for w in Window)}",
+                f"`{unit}` per `{window}` is no limit: {error}",
+                hint=f"units: {', '.join((*DOLLAR_UNITS, *Unit))}; windows: {FORMS}; on exceed: {', '.join(OnExceed)}",
             ) from error
-        amount = dollars(limit) if unit == "usd" else _whole(limit)
+        amount = dollars(limit) if unit in DOLLAR_UNITS else _whole(limit)
         if path.split("/", 1)[0] != organization:
             raise UsageError(f"scope `{path}` does not begin with `{organization}`")
         budget = Budget(scope=path, unit=known, window=counted, limit=amount)
+        if wanted is None:
+            before = await self.desk.store.budgets(self.desk.clock.now())
+            wanted = next((s.budget.on_exceed for s in before if s.budget.key == budget.key), OnExceed.DENY)
+        budget = replace(budget, on_exceed=wanted)
         await self.desk.ledger.set_budget(budget, by=caller.person.name)
         states = await self.desk.store.budgets(self.desk.clock.now())
         return {"budget": next(row for row in budget_tree([s for s in states if s.budget.key == budget.key]))}

@@ -60,6 +60,7 @@ def budget_json(state: BudgetState) -> Json:
         "window": budget.window.value,
         "start": state.start,
         "limit": budget.limit,
+        "on_exceed": budget.on_exceed.value,
         "settled": account.settled,
         "dispatched": account.dispatched,
         "reserved": account.reserved,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from comptroller.core.brake import Run
 from comptroller.core.estimate import usd_text
 from comptroller.server.neutral import neutral, neutral_name
-from comptroller.server.words import amount_text, loaded_text, suggestion
+from comptroller.server.words import amount_text, loaded_text, suggestion, threshold_text
 
 NOTICE_CHARS_MAX = 600
 OBSERVED_KEPT_MAX = 1_000
@@ -162,6 +162,9 @@ def notice_of(
             return _denied(what, summary, agent=agent, hosts=hosts, services=services)
         case "box.refused":
             return _refused(summary)
+        case "budget.threshold":
+            what = neutral(threshold_text(summary), chars_max=300)
+            return Notice(kind="budget", text=f"budget: {what}", key=f"budget {what}")
         case "store.lost":
             why, hint = str(summary.get("why") or ""), str(summary.get("hint") or "")
             return Notice(kind="store", text=neutral_lines(f"nothing passes: {why}\nnext: {hint}"), key=f"store {why}")

@@ -41,6 +41,7 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "run.started": (">", "dim", "run started"),
     "run.ended": ("<", "dim", "run ended"),
     "budget.set": ("$", "dim", "budget set"),
+    "budget.threshold": ("!", "wait", "budget"),
     "price.changed": ("$", "dim", "prices"),
     "price.confirmed": ("$", "good", "price confirmed"),
     "serve.started": (">", "dim", "serve started"),
@@ -256,6 +257,8 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             shown = amount_text(str(body.get("unit")), limit if isinstance(limit, int) else None)
             window = "" if body.get("window") == "total" else f" per {body.get('window')}"
             return f"{body.get('scope')} · {shown}{window} · by {body.get('by')}"
+        case "budget.threshold":
+            return threshold_text(body)
         case "price.changed":
             counts = [
                 f"{body[name]:,} {name}" for name in ("new", "dearer", "cheaper", "gone") if _count(body.get(name))
@@ -283,6 +286,14 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
         case _:
             return _rest({**body, **beside})
+
+
+def threshold_text(body: Mapping[str, object]) -> str:
+    """How much of which budget is taken now: `acme/ml · 80 % of $50.00 per month is taken: $40.12`."""
+    unit, (taken, limit) = str(body.get("unit")), (body.get(name) for name in ("taken", "limit"))
+    shown = [amount_text(unit, amount if isinstance(amount, int) else None) for amount in (taken, limit)]
+    window = "" if body.get("window") == "total" else f" per {body.get('window')}"
+    return f"{body.get('scope')} · {body.get('percent')} % of {shown[1]}{window} is taken: {shown[0]}"
 
 
 def _door(body: Mapping[str, object]) -> str:

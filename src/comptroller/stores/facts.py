@@ -9,20 +9,23 @@ from functools import lru_cache
 
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Brake
-from comptroller.core.budget import Account, Budget, Window
-from comptroller.core.estimate import Unit
+from comptroller.core.budget import Account, AccountKey, Budget
+from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.stores import rows
-from comptroller.stores.prepared import AccountKey
 
 FACT_ROWS_MAX = 100
 """How many approvals or reservations of one question a decision is shown, the newest first."""
 
 
+BUDGET_COLUMNS = "scope, unit, window, amount, on_exceed"
+"""As `rows.budget_of` takes them."""
+
+
 def read_scopes(connection: sqlite3.Connection, scope: str) -> tuple[tuple[Budget, ...], Brake | None]:
     """The budgets of one scope, and its brake where it is not free. Raises `sqlite3.Error`."""
-    found = connection.execute("SELECT scope, unit, window, amount FROM budgets WHERE scope = ?", (scope,)).fetchall()
-    budgets = tuple(Budget(scope=row[0], unit=Unit(row[1]), window=Window(row[2]), limit=row[3]) for row in found)
+    sql = f"SELECT {BUDGET_COLUMNS} FROM budgets WHERE scope = ?"  # noqa: S608 (constants)
+    budgets = tuple(map(rows.budget_of, connection.execute(sql, (scope,)).fetchall()))
     held = connection.execute("SELECT * FROM brakes WHERE scope = ? AND state <> 'free'", (scope,)).fetchone()
     return budgets, rows.brake_of(held) if held else None
 
@@ -41,6 +44,12 @@ def read_calls(connection: sqlite3.Connection, call: tuple[str, str, str]) -> tu
         (*call, FACT_ROWS_MAX),
     ).fetchall()
     return tuple(rows.reservation_of(json.loads(row[0])) for row in found)
+
+
+def read_holdings(connection: sqlite3.Connection, run: str) -> tuple[Holding, ...]:
+    """All holdings of a run, in the order they were first written. Raises `sqlite3.Error`."""
+    found = connection.execute("SELECT document FROM holdings WHERE run = ? ORDER BY seq", (run,)).fetchall()
+    return tuple(rows.holding_of(json.loads(row[0])) for row in found)
 
 
 def read_accounts(connection: sqlite3.Connection, keys: Sequence[AccountKey]) -> Mapping[AccountKey, Account]:

@@ -14,13 +14,21 @@ from datetime import datetime
 
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Brake, BrakeState, Run
-from comptroller.core.budget import Account, Budget, BudgetState
+from comptroller.core.budget import Account, AccountKey, Budget, BudgetState, budget_states
+from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Facts, Wants
 from comptroller.stores import rows
 from comptroller.stores.database import insert_many
-from comptroller.stores.facts import FACT_ROWS_MAX, read_accounts, read_approvals, read_calls, read_scopes
-from comptroller.stores.prepared import AccountKey, Prepared
+from comptroller.stores.facts import (
+    FACT_ROWS_MAX,
+    read_accounts,
+    read_approvals,
+    read_calls,
+    read_holdings,
+    read_scopes,
+)
+from comptroller.stores.prepared import Prepared
 from comptroller.stores.rows import Row
 
 ROWS_MAX = 50_000
@@ -44,6 +52,7 @@ class _Pending:
     approvals: dict[object, Row] = field(default_factory=dict)
     brakes: dict[object, Row] = field(default_factory=dict)
     distrusts: dict[object, Row] = field(default_factory=dict)
+    holdings: dict[object, Row] = field(default_factory=dict)
     budgets_removed: dict[object, Row] = field(default_factory=dict)
 
 
@@ -63,11 +72,12 @@ class Hot:
         self._asked: dict[str, dict[str, dict[str, Approval]]] = {}
         self._approvals: dict[str, Approval] = {}
         self._reservations: dict[str, Reservation] = {}
+        self._holdings: dict[str, dict[str, Holding]] = {}
 
     def trim(self) -> None:
         """Between transactions: stay within `ROWS_MAX`."""
         rows_held = len(self._accounts) + len(self._runs) + len(self._approvals) + len(self._reservations)
-        if rows_held + len(self._scopes) > ROWS_MAX:
+        if rows_held + len(self._scopes) + sum(map(len, self._holdings.values())) > ROWS_MAX:
             self.forget()
 
     # ------------------------------------------------------------ facts
@@ -84,6 +94,10 @@ class Hot:
             calls=self._of_call(wants.call) if wants.call else (),
             approval=self._approval(wants.approval) if wants.approval else None,
             reservation=self._reservation(wants.reservation) if wants.reservation else None,
+            holding=self._holding(wants.holding) if wants.holding else None,
+            holdings=tuple(item for item in self._made_by(wants.holdings_of).values() if item.open)
+            if wants.holdings_of
+            else (),
         )
 
     def accounts(self, keys: Sequence[AccountKey]) -> Mapping[AccountKey, Account]:
@@ -101,12 +115,7 @@ class Hot:
         return known
 
     def _budgets(self, scopes: Sequence[_Scope], now: datetime) -> tuple[BudgetState, ...]:
-        found = [
-            (budget, (*key, budget.window.start(now))) for scope in scopes for key, budget in scope.budgets.items()
-        ]
-        accounts = self.accounts([key for _, key in found])
-        states = [BudgetState(budget=budget, start=key[3], account=accounts[key]) for budget, key in found]
-        return tuple(sorted(states, key=lambda state: state.budget.key))
+        return budget_states((budget for scope in scopes for budget in scope.budgets.values()), now, self.accounts)
 
     def _run(self, run_id: str) -> Run | None:
         if run_id not in self._runs:
@@ -147,6 +156,17 @@ class Hot:
             self._reservations[reservation_id] = rows.reservation_of(json.loads(row[0]))
         return self._reservations[reservation_id]
 
+    def _holding(self, holding_id: str) -> Holding | None:
+        row = self._connection.execute("SELECT run FROM holdings WHERE id = ?", (holding_id,)).fetchone()
+        run = row[0] if row is not None else next((r for r, made in self._holdings.items() if holding_id in made), None)
+        return self._made_by(run).get(holding_id) if run is not None else None
+
+    def _made_by(self, run: str) -> dict[str, Holding]:
+        known = self._holdings.get(run)
+        if known is None:
+            known = self._holdings[run] = {item.id: item for item in read_holdings(self._connection, run)}
+        return known
+
     def _of_call(self, call: tuple[str, str, str]) -> tuple[Reservation, ...]:
         """Calls with an idempotency token are few: written out first, then asked of the disk."""
         self.flush()
@@ -184,6 +204,9 @@ class Hot:
             pending.brakes[brake.scope] = row
         for row in prepared.distrusts:
             pending.distrusts[row[0]] = row
+        for holding, row in zip(changes.holdings, prepared.holdings, strict=True):
+            self._made_by(holding.run)[holding.id] = holding
+            pending.holdings[holding.id] = row
 
     def flush(self) -> None:
         """Write what is pending, a table a statement: each must win back the interpreter lock."""
@@ -194,9 +217,10 @@ class Hot:
              pending.reservations, _RESERVATIONS),
             ("INSERT INTO approvals (id, run, digest, state, asked_at, document)", 6, pending.approvals, _APPROVALS),
             ("INSERT OR REPLACE INTO runs", 11, pending.runs, ""),
-            ("INSERT OR REPLACE INTO budgets", 4, pending.budgets, ""),
+            ("INSERT OR REPLACE INTO budgets", 5, pending.budgets, ""),
             ("INSERT OR REPLACE INTO brakes", 5, pending.brakes, ""),
             ("INSERT OR REPLACE INTO distrusts", 5, pending.distrusts, ""),
+            ("INSERT INTO holdings (id, run, state, document)", 4, pending.holdings, _HOLDINGS),
         ):  # fmt: skip
             if table:
                 insert_many(self._connection, head, columns, list(table.values()), tail)
@@ -216,6 +240,8 @@ _APPROVALS = (
     "ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state, "
     "asked_at = excluded.asked_at, document = excluded.document"
 )
+
+_HOLDINGS = "ON CONFLICT (id) DO UPDATE SET run = excluded.run, state = excluded.state, document = excluded.document"
 
 
 def _remove_budgets(connection: sqlite3.Connection, keys: Iterable[Row]) -> None:

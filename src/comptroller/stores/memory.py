@@ -11,19 +11,17 @@ from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, BrakeState, Run
-from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.budget import Account, AccountKey, Budget, BudgetState, budget_states
 from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
-from comptroller.core.estimate import Unit
+from comptroller.core.holding import Holding
 from comptroller.core.jcs import jcs
-from comptroller.core.reservation import Reservation, ReservationState
+from comptroller.core.reservation import HELD_STATES, Reservation
 from comptroller.ports import Changes, Committed, Facts, Wants
 from comptroller.stores.facts import FACT_ROWS_MAX
-from comptroller.stores.prepared import AccountKey, Prepared, prepare
+from comptroller.stores.prepared import Prepared, prepare
 
 T = TypeVar("T")
-
-_OPEN = (ReservationState.DISPATCHED, ReservationState.SUSPENSE)
 
 
 class MemoryStore:
@@ -44,6 +42,7 @@ class MemoryStore:
         self._approvals: dict[str, Approval] = {}
         self._brakes: dict[str, Brake] = {}
         self._distrusts: dict[str, Distrust] = {}
+        self._holdings: dict[str, Holding] = {}
 
     # ------------------------------------------------------------ writing
 
@@ -51,9 +50,7 @@ class MemoryStore:
         """As `ports.Store.commit`."""
         self._check_open()
         changes, result = decide(self._facts(wants))
-        prepared = prepare(
-            changes, self._edge, lambda keys: {k: self._accounts[k] for k in keys if k in self._accounts}
-        )
+        prepared = prepare(changes, self._edge, self._accounts_of)
         self._apply(changes, prepared)
         self.batches += 1
         return Committed(result=result, indices=prepared.indices)
@@ -77,6 +74,8 @@ class MemoryStore:
             )[:FACT_ROWS_MAX],
             approval=self._approvals.get(wants.approval),
             reservation=self._reservations.get(wants.reservation),
+            holding=self._holdings.get(wants.holding),
+            holdings=tuple(n for n in self._holdings.values() if n.run == wants.holdings_of and n.open),
         )
 
     def _apply(self, changes: Changes, prepared: Prepared) -> None:
@@ -103,6 +102,7 @@ class MemoryStore:
         self._approvals |= {item.id: item for item in changes.approvals}
         self._brakes |= {brake.scope: brake for brake in changes.brakes}
         self._distrusts |= {item.key: item for item in changes.distrusts}
+        self._holdings |= {item.id: item for item in changes.holdings}
         for index, name in changes.erase:
             self._private.get(index, {}).pop(name, None)
 
@@ -112,13 +112,11 @@ class MemoryStore:
         if self._closed:
             raise StoreError("the store is closed")
 
-    def _budget_states(self, now: datetime) -> list[BudgetState]:
-        found = []
-        for (scope, unit, window), budget in sorted(self._budgets.items()):
-            start = Window(window).start(now)
-            account = self._accounts.get((scope, Unit(unit).value, window, start), Account())
-            found.append(BudgetState(budget=budget, start=start, account=account))
-        return found
+    def _budget_states(self, now: datetime) -> tuple[BudgetState, ...]:
+        return budget_states(self._budgets.values(), now, self._accounts_of)
+
+    def _accounts_of(self, keys: Sequence[AccountKey]) -> dict[AccountKey, Account]:
+        return {key: self._accounts[key] for key in keys if key in self._accounts}
 
     def _held_brakes(self) -> list[Brake]:
         return [brake for _, brake in sorted(self._brakes.items()) if brake.state is not BrakeState.FREE]
@@ -144,7 +142,7 @@ class MemoryStore:
     async def budgets(self, now: datetime) -> Sequence[BudgetState]:
         """As `ports.Store.budgets`."""
         self._check_open()
-        return tuple(self._budget_states(now))
+        return self._budget_states(now)
 
     async def brakes(self) -> Sequence[Brake]:
         """As `ports.Store.brakes`."""
@@ -159,7 +157,12 @@ class MemoryStore:
     async def open_reservations(self) -> Sequence[Reservation]:
         """As `ports.Store.open_reservations`."""
         self._check_open()
-        return tuple(item for item in self._reservations.values() if item.state in _OPEN)
+        return tuple(item for item in self._reservations.values() if item.state in HELD_STATES)
+
+    async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
+        """As `ports.Store.holdings`."""
+        self._check_open()
+        return tuple(item for item in self._holdings.values() if every or item.open)
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
         """As `ports.Store.entries`."""

@@ -66,7 +66,25 @@ def _wall_of_runs(connection: sqlite3.Connection) -> None:
         connection.execute(f"ALTER TABLE runs ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0 CHECK ({name} IN (0, 1))")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs)
+def _holdings(connection: sqlite3.Connection) -> None:
+    """3 -> 4: what agents own, budgets that ask people, and reservations that a holding's term is paid from."""
+    connection.execute(
+        "ALTER TABLE budgets ADD COLUMN on_exceed TEXT NOT NULL DEFAULT 'deny' "
+        "CHECK (on_exceed IN ('deny', 'require_approval'))"
+    )
+    connection.execute(
+        """CREATE TABLE holdings (id TEXT NOT NULL UNIQUE, run TEXT NOT NULL, state TEXT NOT NULL,
+        document TEXT NOT NULL, seq INTEGER PRIMARY KEY) STRICT"""
+    )
+    connection.execute("CREATE INDEX holdings_by_run ON holdings (run)")
+    connection.execute("CREATE INDEX holdings_open ON holdings (state) WHERE state NOT IN ('closed', 'forgotten')")
+    connection.execute("DROP INDEX reservations_open")
+    connection.execute(
+        "CREATE INDEX reservations_open ON reservations (state) WHERE state IN ('reserved', 'dispatched', 'suspense')"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings)
 """Step n leads from version n to n + 1. Steps are only ever added."""
 
 

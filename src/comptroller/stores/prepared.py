@@ -5,12 +5,12 @@ What passes here can fail afterwards only because of the disk; so a bad decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from comptroller.core import merkle
 from comptroller.core.audit import EntryDraft, leaf_bytes
-from comptroller.core.budget import Account
+from comptroller.core.budget import Account, AccountKey, AccountsOf
 from comptroller.core.errors import StoreError
 from comptroller.core.reservation import AccountDelta
 from comptroller.ports import Changes
@@ -21,11 +21,6 @@ INTEGER_MAX = 2**63 - 1
 LEAF_BYTES_MAX = 1 << 20
 PRIVATE_BYTES_MAX = 1 << 20
 CHANGES_MAX = 10_000
-
-AccountKey = tuple[str, str, str, str]
-"""(scope, unit, window, start)."""
-AccountsOf = Callable[[Sequence[AccountKey]], Mapping[AccountKey, Account]]
-"""The accounts that exist among the keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +40,7 @@ class Prepared:
     approvals: tuple[Row, ...]
     brakes: tuple[Row, ...]
     distrusts: tuple[Row, ...]
+    holdings: tuple[Row, ...]
     erase: tuple[Row, ...]
 
 
@@ -80,12 +76,13 @@ def _prepare(changes: Changes, edge: merkle.Edge, accounts_of: AccountsOf) -> Pr
         approvals=tuple(map(rows.approval_row, changes.approvals)),
         brakes=tuple(map(rows.brake_row, changes.brakes)),
         distrusts=tuple(map(rows.distrust_row, changes.distrusts)),
+        holdings=tuple(map(rows.holding_row, changes.holdings)),
         erase=tuple((index, name) for index, name in changes.erase),
     )
     for table in (
         prepared.entries, prepared.private, prepared.runs, prepared.budgets, prepared.budgets_removed,
         prepared.accounts, prepared.reservations, prepared.approvals, prepared.brakes, prepared.distrusts,
-        prepared.erase,
+        prepared.holdings, prepared.erase,
     ):  # fmt: skip
         _check_columns(table)
     return prepared
@@ -112,18 +109,23 @@ def _private(draft: EntryDraft, index: int) -> Iterable[Row]:
 
 def _accounts(deltas: Sequence[AccountDelta], accounts_of: AccountsOf) -> tuple[Row, ...]:
     """The new state of every account touched, as whole rows."""
-    sums: dict[AccountKey, tuple[int, int, int]] = {}
+    sums: dict[AccountKey, tuple[int, int, int, int]] = {}
     for delta in deltas:
         key = (delta.scope, delta.unit.value, delta.window, delta.start)
-        settled, dispatched, suspense = sums.get(key, (0, 0, 0))
-        sums[key] = (settled + delta.settled, dispatched + delta.dispatched, suspense + delta.suspense)
+        settled, dispatched, reserved, suspense = sums.get(key, (0, 0, 0, 0))
+        sums[key] = (
+            settled + delta.settled,
+            dispatched + delta.dispatched,
+            reserved + delta.reserved,
+            suspense + delta.suspense,
+        )
     if not sums:
         return ()
     known = accounts_of(tuple(sums))
     found = []
-    for key, (settled, dispatched, suspense) in sums.items():
+    for key, (settled, dispatched, reserved, suspense) in sums.items():
         old = known.get(key, Account())
-        new = (old.settled + settled, old.dispatched + dispatched, old.reserved, old.suspense + suspense)
+        new = (old.settled + settled, old.dispatched + dispatched, old.reserved + reserved, old.suspense + suspense)
         # INVARIANT: no account is ever negative, nor larger than a store can count.
         if min(new) < 0 or sum(new) > INTEGER_MAX:
             raise ValueError(f"account `{key[0]}` {key[1]} would not add up")

@@ -12,22 +12,19 @@ from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
-from comptroller.core.budget import BudgetState
+from comptroller.core.budget import BudgetState, budget_states
 from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
+from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.core.verification import Record
 from comptroller.stores import migrations, rows
 from comptroller.stores.database import explaining, open_for_reading
+from comptroller.stores.facts import BUDGET_COLUMNS, read_accounts
 
 T = TypeVar("T")
 
 PAGE_ENTRIES_MAX = 1000
-
-BUDGET_COLUMNS = "b.scope, b.unit, b.window, b.amount, a.settled, a.dispatched, a.reserved, a.suspense"
-BUDGET_TABLES = """budgets b LEFT JOIN accounts a ON a.scope = b.scope AND a.unit = b.unit AND a.window = b.window
-    AND a.start = CASE b.window WHEN 'day' THEN :day WHEN 'month' THEN :month WHEN 'total' THEN :total END"""
-"""Takes `rows.window_starts` as parameters."""
 
 
 class SqliteReader:
@@ -93,12 +90,9 @@ class SqliteReader:
 
     def budgets(self, now: datetime) -> tuple[BudgetState, ...]:
         """Every budget with the account of its current window."""
-        starts = rows.window_starts(now)
-        found = self._rows(
-            f"SELECT {BUDGET_COLUMNS} FROM {BUDGET_TABLES} ORDER BY b.scope, b.unit, b.window",  # noqa: S608 (constants)
-            starts,
-        )
-        return self._values(lambda row: rows.budget_state_of(row, starts), found)
+        budgets = self._values(rows.budget_of, self._rows(f"SELECT {BUDGET_COLUMNS} FROM budgets"))  # noqa: S608 (constants)
+        with explaining(self.path):
+            return budget_states(budgets, now, lambda keys: read_accounts(self._connection, keys))
 
     def brakes(self) -> tuple[Brake, ...]:
         """Every brake that is not free."""
@@ -109,9 +103,17 @@ class SqliteReader:
         return self._values(rows.distrust_of, self._rows("SELECT * FROM distrusts ORDER BY key"))
 
     def open_reservations(self) -> tuple[Reservation, ...]:
-        """Reservations dispatched or in suspense, oldest first."""
-        found = self._rows("SELECT document FROM reservations WHERE state IN ('dispatched', 'suspense') ORDER BY seq")
+        """Reservations that hold money, oldest first."""
+        found = self._rows(
+            "SELECT document FROM reservations WHERE state IN ('reserved', 'dispatched', 'suspense') ORDER BY seq"
+        )
         return self._values(lambda row: rows.reservation_of(json.loads(row[0])), found)
+
+    def holdings(self, *, every: bool = False) -> tuple[Holding, ...]:
+        """What is still there, oldest first; with `every` also what is not."""
+        where = "" if every else "WHERE state NOT IN ('closed', 'forgotten') "
+        found = self._rows(f"SELECT document FROM holdings {where}ORDER BY seq")  # noqa: S608 (constants)
+        return self._values(lambda row: rows.holding_of(json.loads(row[0])), found)
 
     # ------------------------------------------------------------ the log
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
-from comptroller.core.budget import Account, Budget, BudgetState, Window
+from comptroller.core.budget import Budget, OnExceed
 from comptroller.core.distrust import Distrust
 from comptroller.core.estimate import Unit
+from comptroller.core.holding import Holding, HoldingState
 from comptroller.core.reservation import Line, Reservation, ReservationState
 from comptroller.core.verdict import Obligation
+from comptroller.core.window import Window
 
 Row = tuple[Any, ...]
 
@@ -222,20 +225,30 @@ def distrust_of(row: Row) -> Distrust:
 
 def budget_row(budget: Budget) -> Row:
     """The columns of `budgets`, in order."""
-    return (budget.scope, budget.unit.value, budget.window.value, budget.limit)
+    return (budget.scope, budget.unit.value, budget.window.value, budget.limit, budget.on_exceed.value)
 
 
-def window_starts(now: datetime) -> dict[str, str]:
-    """Window name -> the key of the window `now` lies in."""
-    return {window.value: window.start(now) for window in Window}
+def budget_of(row: Row) -> Budget:
+    """The budget in a row of `budgets`."""
+    scope, unit, window, limit, on_exceed = row
+    return Budget(scope=scope, unit=Unit(unit), window=Window(window), limit=limit, on_exceed=OnExceed(on_exceed))
 
 
-def budget_state_of(row: Row, starts: Mapping[str, str]) -> BudgetState:
-    """(scope, unit, window, limit, settled, dispatched, reserved, suspense), the last four None without an account."""
-    account = Account()
-    if row[4] is not None:
-        account = Account(settled=row[4], dispatched=row[5], reserved=row[6], suspense=row[7])
-    # INVARIANT: no account is ever negative.
-    assert min(account.settled, account.dispatched, account.reserved, account.suspense) >= 0, row
-    budget = Budget(scope=row[0], unit=Unit(row[1]), window=Window(row[2]), limit=row[3])
-    return BudgetState(budget=budget, start=starts[row[2]], account=account)
+# ---------------------------------------------------------------- holdings
+
+
+def holding_row(item: Holding) -> Row:
+    """(id, run, state, document)."""
+    whole = {
+        **asdict(item),
+        "opened_at": time_text(item.opened_at),
+        "paid_until": time_text(item.paid_until),
+        "state_at": time_text(item.state_at),
+    }
+    return (item.id, item.run, item.state.value, document(whole))
+
+
+def holding_of(whole: Mapping[str, Any]) -> Holding:
+    """The holding in a parsed document."""
+    times = {name: _time(whole[name]) for name in ("opened_at", "paid_until", "state_at")}
+    return Holding(**{**whole, **times, "state": HoldingState(whole["state"])})

@@ -25,6 +25,7 @@ from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
 from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
+from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Committed, Facts, Wants
 from comptroller.stores.database import LOCK_WAIT_SECONDS_MAX, explained, explaining, insert_many, open_for_writing
@@ -282,6 +283,10 @@ class SqliteStore:
     async def open_reservations(self) -> Sequence[Reservation]:
         """As `ports.Store.open_reservations`."""
         return await self._read(SqliteReader.open_reservations)
+
+    async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
+        """As `ports.Store.holdings`."""
+        return await self._read(lambda reader: reader.holdings(every=every))
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
         """As `ports.Store.entries`."""

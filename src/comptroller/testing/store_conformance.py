@@ -16,20 +16,23 @@ from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
 from comptroller.core.audit import EntryDraft, EntryKind, PrivateField, leaf_bytes
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
-from comptroller.core.budget import Account, Budget, BudgetState, Window, scopes_of, shortages
+from comptroller.core.budget import Account, Budget, BudgetState, scopes_of, shortages
 from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.estimate import Unit
+from comptroller.core.holding import Holding, HoldingState
 from comptroller.core.reservation import (
     AccountDelta,
     Reservation,
     ReservationState,
     dispatch_deltas,
     lines_for,
+    reserve_deltas,
     settle_deltas,
     suspend_deltas,
 )
 from comptroller.core.verdict import Obligation
+from comptroller.core.window import Window
 from comptroller.ports import Changes, Facts, Store, Wants
 from comptroller.stores.memory import MemoryStore
 from comptroller.stores.sqlite import SqliteStore
@@ -120,6 +123,31 @@ def approval(number: int, *, digest: str = "a1:00", asked_at: datetime = NOW) ->
         facts={"usd_micros": 175_000_000, "region": "us-east-1", "nested": [1, None, True, {"a": "b"}]},
         asked_at=asked_at,
         expires_at=asked_at + timedelta(hours=1),
+    )
+
+
+def holding(number: int = 1, *, run: str = "run-1") -> Holding:
+    """A machine that lives."""
+    return Holding(
+        id=f"holding-{number}",
+        kind="aws:ec2:instance",
+        resource=f"i-{number} \u2028",
+        account="123456789012",
+        region="us-east-1",
+        endpoint="ec2.us-east-1.amazonaws.com",
+        agent="research",
+        run=run,
+        path=f"acme/ml/research/{run}",
+        owner="owner",
+        operation="aws:ec2:RunInstances",
+        reservation=f"reservation-{number}",
+        rate_usd_micros_per_hour=None if number % 2 else 400_000,
+        opened_at=NOW,
+        paid_until=NOW + timedelta(hours=1),
+        term_seconds=3600,
+        state=HoldingState.LIVE,
+        state_at=NOW,
+        tagged=number % 2 == 0,
     )
 
 
@@ -294,16 +322,19 @@ async def facts_hold_what_was_wanted_and_no_more(opener: Opener) -> None:
     await store.close()
 
 
+WINDOWS = (Window.TOTAL, Window.DAY, Window.MONTH, Window("month@Asia/Tokyo"), Window.WEEK, Window("rolling:48h"))
+
+
 async def budgets_count_by_window(opener: Opener) -> None:
     """A budget without an account is empty; day and month windows start afresh; removing keeps what was spent."""
     store = await opener.open()
-    rows = tuple(budget("acme", 10, Unit.USD_MICROS, window) for window in Window)
+    rows = tuple(budget("acme", 10, Unit.USD_MICROS, window) for window in WINDOWS)
     await write(store, Changes(budgets=rows))
     for state in await store.budgets(NOW):
         assert state.account == Account() and state.start == state.budget.window.start(NOW) and state.room == 10
     facts = await facts_of(store, Wants(now=NOW, scopes=("acme",)))
     item = reservation(1, facts.budgets, {Unit.USD_MICROS: 4})
-    assert len(item.lines) == len(Window)
+    assert len(item.lines) == len(WINDOWS)
     await write(store, Changes(reservations=(item,), accounts=dispatch_deltas(item)))
     assert {state.account.dispatched for state in await store.budgets(NOW)} == {4}
 
@@ -312,17 +343,61 @@ async def budgets_count_by_window(opener: Opener) -> None:
         assert list(seen) == list(await store.budgets(now))
         return {state.budget.window: state.account.taken for state in seen}
 
-    assert await taken(NOW + timedelta(days=1)) == {Window.TOTAL: 4, Window.DAY: 0, Window.MONTH: 4}
-    assert await taken(NOW + timedelta(days=40)) == {Window.TOTAL: 4, Window.DAY: 0, Window.MONTH: 0}
+    next_day = {Window.DAY: 0, Window.WEEK: 0}
+    assert await taken(NOW + timedelta(days=1)) == {**dict.fromkeys(WINDOWS, 4), **next_day}
+    assert await taken(NOW - timedelta(days=1)) == {**dict.fromkeys(WINDOWS, 4), Window.DAY: 0}
+    assert await taken(NOW + timedelta(days=40)) == {**dict.fromkeys(WINDOWS, 0), Window.TOTAL: 4}
     # What was dispatched yesterday is settled in yesterday's window.
     await write(store, Changes(accounts=settle_deltas(item, {Unit.USD_MICROS: 3})))
-    assert await taken(NOW + timedelta(days=1)) == {Window.TOTAL: 3, Window.DAY: 0, Window.MONTH: 3}
-    assert await taken(NOW) == dict.fromkeys(Window, 3)
+    assert await taken(NOW + timedelta(days=1)) == {**dict.fromkeys(WINDOWS, 3), **next_day}
+    assert await taken(NOW) == dict.fromkeys(WINDOWS, 3)
     await write(store, Changes(budgets=(replace(rows[0], limit=2),), budgets_removed=(rows[1],)))
     left = {state.budget.window: state for state in await store.budgets(NOW)}
-    assert set(left) == {Window.TOTAL, Window.MONTH} and left[Window.TOTAL].room == -1
+    assert set(left) == set(WINDOWS) - {Window.DAY} and left[Window.TOTAL].room == -1
     await write(store, Changes(budgets=(rows[1],)))
     assert (await taken(NOW))[Window.DAY] == 3
+    await store.close()
+
+
+async def holdings_are_kept(opener: Opener) -> None:
+    """A holding is found by its id, among those of its run while it is there, and for ever where all are asked for."""
+    store = await opener.open()
+    first, second = holding(1), holding(2, run="run-2")
+    await write(store, Changes(holdings=(first, second)))
+    assert list(await store.holdings()) == [first, second]
+    found = await facts_of(store, Wants(now=NOW, holding=first.id, holdings_of="run-1"))
+    assert found == Facts(holding=first, holdings=(first,))
+    closed = replace(first, state=HoldingState.CLOSED, why="terminated", settled_usd_micros=12)
+    both = await store.commit(
+        Wants(now=NOW, holding=first.id, holdings_of="run-1"), lambda _: (Changes(holdings=(closed,)), None)
+    )
+    assert both.indices == ()
+    assert await facts_of(store, Wants(now=NOW, holding=first.id, holdings_of="run-1")) == Facts(holding=closed)
+    assert list(await store.holdings()) == [second] and list(await store.holdings(every=True)) == [closed, second]
+    assert await facts_of(store, Wants(now=NOW, holding="none", holdings_of="none")) == Facts()
+    if opener.durable:
+        await store.close()
+        store = await opener.open()
+        assert list(await store.holdings(every=True)) == [closed, second]
+        assert await facts_of(store, Wants(now=NOW, holdings_of="run-2")) == Facts(holdings=(second,))
+    await store.close()
+
+
+async def a_term_is_reserved_and_given_back(opener: Opener) -> None:
+    """What pays for a holding is `reserved`: it takes room, and leaves as what was used and what is released."""
+    store = await opener.open()
+    await write(store, Changes(budgets=(budget("acme", 10, Unit.USD_MICROS),)))
+    states = await store.budgets(NOW)
+    term = replace(reservation(1, states, {Unit.USD_MICROS: 7}), state=ReservationState.RESERVED)
+    await write(store, Changes(reservations=(term,), accounts=reserve_deltas(term)))
+    (state,) = await store.budgets(NOW)
+    assert state.account == Account(reserved=7) and list(await store.open_reservations()) == [term]
+    used = settle_deltas(term, {Unit.USD_MICROS: 3})
+    done = replace(term, state=ReservationState.SETTLED, actual={Unit.USD_MICROS: 3})
+    await write(store, Changes(reservations=(done,), accounts=used))
+    (state,) = await store.budgets(NOW)
+    assert state.account == Account(settled=3) and not await store.open_reservations()
+    await raises_store_error(write(store, Changes(accounts=used)))
     await store.close()
 
 
@@ -544,6 +619,8 @@ CHECKS: tuple[Check, ...] = (
     private_values_lie_beside_and_can_be_erased,
     facts_hold_what_was_wanted_and_no_more,
     budgets_count_by_window,
+    holdings_are_kept,
+    a_term_is_reserved_and_given_back,
     accounts_never_go_negative,
     rows_replace_their_like,
     a_failing_decision_harms_no_other,

@@ -15,10 +15,11 @@ from comptroller.boundary import CedarBoundary, PolicyText
 from comptroller.compose import Engine, agent_facts, build_engine, family_of, registry_of, starter_policies
 from comptroller.core.approval import Person
 from comptroller.core.brake import Run
-from comptroller.core.budget import Budget, BudgetState, Window, scopes_of
+from comptroller.core.budget import Budget, BudgetState, scopes_of
 from comptroller.core.config import Config, parse_config
 from comptroller.core.doors import HostService
 from comptroller.core.estimate import Unit
+from comptroller.core.window import Window
 from comptroller.enforce.gateway import (
     Attachment,
     Authority,
