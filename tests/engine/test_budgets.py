@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.engine.conftest import ANN, Bench
 
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState
@@ -14,6 +13,7 @@ from comptroller.core.budget import Budget, OnExceed
 from comptroller.core.errors import UsageError
 from comptroller.core.estimate import Unit
 from comptroller.core.window import Window
+from conftest import ANN, Bench
 
 
 async def set_budget(bench: Bench, limit: int, window: str = "total", on_exceed: OnExceed = OnExceed.DENY) -> None:
