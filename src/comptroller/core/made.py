@@ -28,6 +28,12 @@ class Made:
     created: bool = field(default=True, compare=False)
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """What makes it the same thing as another: a cloud has several endpoints, a cluster is its endpoint."""
+        place = self.endpoint if self.family not in ("aws", "gcp", "azure", "stripe") else ""
+        return (self.kind, self.resource, self.account, self.region, place)
+
+    @property
     def family(self) -> str:
         """The codec that knows it: `aws`, `kubernetes`, `gcp`, `azure`, `stripe`."""
         return self.kind.partition(":")[0]

@@ -5,7 +5,7 @@ Pure: it writes actions that a codec then encodes (`request_for` gives the reque
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -16,7 +16,7 @@ from comptroller.core.made import Ended, Liveness, Made, Seen, Way
 from comptroller.core.request import PLAIN_PREFIX, Header, Request
 from comptroller.decode.answer import ANSWER_BYTES_MAX
 
-FAMILIES: tuple[str, ...] = ()
+FAMILIES: tuple[str, ...] = ("aws",)
 MODULES: Mapping[str, str] = {family: f"comptroller.decode.{family}.holdings" for family in FAMILIES}
 """Family -> the module that knows its things; imported with the first one."""
 
@@ -32,7 +32,7 @@ class Holdings(Protocol):
         """Headers a client of the service would send with this action, for `request_for`."""
         ...
 
-    def liveness(self, made: Made, status: int, body: bytes) -> Liveness:
+    def liveness(self, made: Made, status: int, body: bytes, headers: Mapping[str, str]) -> Liveness:
         """See `liveness`."""
         ...
 
@@ -44,7 +44,9 @@ class Holdings(Protocol):
         """See `listing`."""
         ...
 
-    def listed(self, action: Action, status: int, body: bytes) -> tuple[tuple[Seen, ...], Action | None] | None:
+    def listed(
+        self, action: Action, status: int, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[tuple[Seen, ...], Action | None] | None:
         """See `listed`."""
         ...
 
@@ -82,12 +84,14 @@ def request_for(action: Action) -> Request:
     )
 
 
-def liveness(made: Made, status: int, body: bytes) -> Liveness:
-    """What the answer to a `LOOK` says; `UNKNOWN` for whatever cannot be read for certain. Never raises."""
+def liveness(made: Made, status: int, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> Liveness:
+    """What the answer to a `LOOK` says; `UNKNOWN` for whatever cannot be read for certain. Never raises.
+
+    Some services name an error in a header alone: without `headers` their "no such thing" stays unknown."""
     module = _of(made.family)
     if module is None or len(body) > ANSWER_BYTES_MAX:
         return Liveness.UNKNOWN
-    return module.liveness(made, status, body)
+    return module.liveness(made, status, body, _lower(headers))
 
 
 def closes(action: Action, outcome: Outcome) -> tuple[Ended, ...]:
@@ -103,11 +107,17 @@ def listing(place: Made, tags: Mapping[str, str], *, agent: str, run: str) -> tu
     return module.listing(place, tags, agent=agent, run=run) if module is not None else ()
 
 
-def listed(action: Action, status: int, body: bytes) -> tuple[tuple[Seen, ...], Action | None] | None:
+def listed(
+    action: Action, status: int, body: bytes, headers: Sequence[tuple[str, str]] = ()
+) -> tuple[tuple[Seen, ...], Action | None] | None:
     """What the answer to a `listing` shows and, where there is more, the action that asks for it.
 
     None where the answer cannot be read: nobody may then conclude that something is missing."""
     module = _of(action.operation.partition(":")[0])
     if module is None or len(body) > ANSWER_BYTES_MAX:
         return None
-    return module.listed(action, status, body)
+    return module.listed(action, status, body, _lower(headers))
+
+
+def _lower(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers}

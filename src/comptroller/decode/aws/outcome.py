@@ -9,8 +9,10 @@ from botocore.parsers import create_parser
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome, Unit
+from comptroller.core.made import Made
 from comptroller.decode.answer import charged
 from comptroller.decode.aws import index, uploads
+from comptroller.decode.aws.lasting import lasting
 from comptroller.decode.aws.made import made
 from comptroller.decode.aws.model_source import operation
 from comptroller.decode.llm.bedrock import asks_model, bedrock_usage
@@ -50,8 +52,9 @@ class AwsMeter:
         failed_inside = done and s3 and _ERROR_ROOT.match(bytes(self._body[:512])) is not None
         ok = done and not failed_inside
         names: tuple[str, ...] = ()
+        things: tuple[Made, ...] = ()
         if ok and not self._cut and self._action.classes & KEPT_CLASSES:
-            names = self._made()
+            names, things = self._made()
         actual, usage = {Unit.CALLS: 1}, {}
         if ok and asks_model(self._action):
             body = b"" if self._cut else bytes(self._body)
@@ -66,20 +69,23 @@ class AwsMeter:
             actual=actual,
             made=names,
             usage=usage,
+            holdings=things,
             opens=uploads.opened(self._action, bytes(self._body)) if ok and not self._cut else "",
         )
 
-    def _made(self) -> tuple[str, ...]:
+    def _made(self) -> tuple[tuple[str, ...], tuple[Made, ...]]:
         service, _, name = self._action.operation.removeprefix(index.PREFIX).partition(":")
         try:
             model = operation(service, name).model
-            if model.output_shape is None or model.has_streaming_output or model.has_event_stream_output:
-                return ()
+            if model.output_shape is None:
+                return made(self._action, {}), lasting(self._action, {})
+            if model.has_streaming_output or model.has_event_stream_output:
+                return (), ()
             response = {"status_code": self._status, "headers": self._headers, "body": bytes(self._body)}
             parsed = create_parser(self._protocol(service)).parse(response, model.output_shape)
         except Exception:  # noqa: BLE001  a response nobody can read names nothing; the reservation stays as it is
-            return ()
-        return made(self._action, parsed)
+            return (), ()
+        return made(self._action, parsed), lasting(self._action, parsed)
 
     def _protocol(self, service: str) -> str:
         """The protocol the response is written in, by its media type among those the service speaks."""
