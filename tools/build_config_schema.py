@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, str] = {
     "CredentialConfig": "credentials",
     "ServiceConfig": "services",
     "PricesConfig": "prices",
+    "FxConfig": "fx",
     "NotifyConfig": "notify",
 }
 """Configuration class -> the heading of the page that describes it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
@@ -10,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -20,12 +22,15 @@ from pydantic import (
 )
 
 from comptroller.core.budget import Budget, OnExceed, check_window
-from comptroller.core.errors import ConfigError
+from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
+from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
 from comptroller.core.window import Window
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 PRICE_FACTOR_MAX = 10
+FX_USD_MAX = 1_000_000
+FX_DECIMALS_MAX = 12
 TCP_ALLOWANCE_BYTES_MIN = 1 << 10
 TCP_ALLOWANCE_BYTES_MAX = 1 << 30
 BOX_LIMITS = ("processes", "open_files", "memory_bytes", "file_bytes", "cpu_seconds", "disk_bytes", "wall_seconds")
@@ -342,16 +347,47 @@ class NotifyConfig(_Part):
     terminal: bool = True
 
 
+def _day(value: object) -> object:
+    """A day as YAML reads it, or as text. Raises ValueError."""
+    if type(value) is date:
+        return value
+    try:
+        if not isinstance(value, str) or len(value) != 10:
+            raise ValueError
+        return date.fromisoformat(value)
+    except ValueError as error:
+        shown = value.isoformat() if isinstance(value, datetime) else value
+        raise ValueError(f"`{shown}` is not a day, as in 2026-11-20") from error
+
+
+Currency = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
+
+
+class FxConfig(_Part):
+    """What one unit of a currency is worth in dollars (`usd`), and of which day that is (`as_of`)."""
+
+    usd: str | int | float
+    as_of: Annotated[date, BeforeValidator(_day)]
+
+    @field_validator("usd")
+    @classmethod
+    def _usd(cls, value: str | int | float) -> str | int | float:
+        exchange_rate(value)
+        return value
+
+
 class PricesConfig(_Part):
     """How list prices become what is paid. `factors`: what an account pays of the list price (0.85 with a discount of
     15 %). `node_usd_per_hour`: one Kubernetes node, by the cluster's host, `default` for any other. `coin_usd`: the
     most that one coin of a chain may be worth (`eth`). `max_age_days`: after how many days a price counts as old, and
-    its bounds widen."""
+    its bounds widen. `fx`: what other currencies are worth; `display`: the one that reports are in."""
 
     factors: Mapping[str, str | int | float] = Field(default_factory=dict)
     node_usd_per_hour: Mapping[str, str | int | float] = Field(default_factory=dict)
     coin_usd: Mapping[Name, str | int | float] = Field(default_factory=dict)
     max_age_days: int = Field(default=PRICE_AGE_DAYS_DEFAULT, ge=1, le=3650)
+    fx: Mapping[Currency, FxConfig] = Field(default_factory=dict)
+    display: Currency = DOLLAR
 
     @field_validator("factors")
     @classmethod
@@ -366,6 +402,27 @@ class PricesConfig(_Part):
         for dollars in value.values():
             usd_micros(dollars)
         return value
+
+    @model_validator(mode="after")
+    def _display(self) -> Self:
+        if DOLLAR in self.fx:
+            raise ValueError(f"fx.{DOLLAR}: the dollar is the unit of account and has no rate")
+        try:
+            display_in(self.display, self.rates())
+        except UsageError as error:
+            raise ValueError(f"display: {error.message}") from error
+        return self
+
+    def rates(self) -> dict[str, ExchangeRate]:
+        """Currency code -> its rate."""
+        return {
+            code: ExchangeRate(currency=code, usd=exchange_rate(rate.usd), as_of=rate.as_of)
+            for code, rate in self.fx.items()
+        }
+
+    def shown_in(self, currency: str | None = None) -> Display:
+        """How reports show money: in `currency`, else as configured. Raises `UsageError`."""
+        return display_in(self.display if currency is None else currency, self.rates())
 
     def factor_of(self) -> dict[str, Decimal]:
         """Account -> factor."""
@@ -432,6 +489,19 @@ def price_factor(value: str | int | float, account: str) -> Decimal:
     if not factor.is_finite() or not 0 < factor <= PRICE_FACTOR_MAX or isinstance(value, bool):
         raise ValueError(f"the factor of account `{account}` must be above 0 and at most {PRICE_FACTOR_MAX}")
     return factor
+
+
+def exchange_rate(value: str | int | float) -> Decimal:
+    """What one unit of a currency is worth in dollars, above 0 and up to `FX_USD_MAX`. Raises ValueError."""
+    try:
+        rate = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(f"`{value}` is not a rate") from error
+    if isinstance(value, bool) or not rate.is_finite() or not 0 < rate <= FX_USD_MAX:
+        raise ValueError(f"`{value}` is not a rate: write what one unit is worth in dollars, up to {FX_USD_MAX:,}")
+    if rate != rate.quantize(Decimal(1).scaleb(-FX_DECIMALS_MAX)):
+        raise ValueError(f"`{value}` has more than {FX_DECIMALS_MAX} decimals")
+    return rate
 
 
 def usd_micros(value: str | int | float) -> int:

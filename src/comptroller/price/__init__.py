@@ -22,6 +22,7 @@ from comptroller.price.energy import (
     model_of,
     unknown,
 )
+from comptroller.price.fx import exchanged
 from comptroller.price.gcp import gcp_cost
 from comptroller.price.inference import affordable, affordable_output, inference_cost, model_cost
 from comptroller.price.keys import price_key, price_keys
@@ -104,10 +105,9 @@ def estimate(action: Action, book: PriceBook = SHIPPED) -> Estimate:
         basis.append("nobody can say what this does")
     cost = _cost(action, book)
     if ActionClass.PAY in action.classes and not (action.payment is None and cost is not None and cost.payment):
-        dollars.append(_payment(action, book))
-        basis.append(
-            "the amount in the request" if dollars[-1].high is not None else "no amount in US dollars is stated"
-        )
+        paid, why = _payment(action, book)
+        dollars.append(paid)
+        basis.append(why)
     if cost is not None:
         dollars.append(cost.once)
         basis.append(cost.basis)
@@ -283,12 +283,16 @@ def _over(hourly: Bound, term_seconds: int) -> Bound:
     return bound(low, high)
 
 
-def _payment(action: Action, book: PriceBook) -> Bound:
+def _payment(action: Action, book: PriceBook) -> tuple[Bound, str]:
+    """What is paid, and where that figure comes from."""
     payment = action.payment
     if payment is None or payment.amount_minor < 0:
-        return UNKNOWN
-    if payment.currency.lower() != "usd":
-        # Elsewhere an amount is in hundredths, whatever a caller names its currency: `DAI` is no token there.
-        return paid_dollars(payment, book) if _family(action) in _ON_CHAIN else UNKNOWN
-    amount = payment.amount_minor * USD_MICROS_PER_MINOR
-    return bound(amount, amount)
+        return UNKNOWN, "no amount in US dollars is stated"
+    if payment.currency.lower() == "usd":
+        amount = payment.amount_minor * USD_MICROS_PER_MINOR
+        return bound(amount, amount), "the amount in the request"
+    if _family(action) not in _ON_CHAIN:
+        return exchanged(payment, _family(action), book)
+    # Elsewhere an amount is in hundredths, whatever a caller names its currency: `DAI` is no token there.
+    paid = paid_dollars(payment, book)
+    return paid, "no amount in US dollars is stated" if paid.high is None else "the amount in the request"

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from comptroller.core.currency import ExchangeRate
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT
 from comptroller.price.catalogue import Key, Rate, shipped, whole_micros
 from comptroller.price.range import Range, exactly, find, machine_range
@@ -29,8 +30,8 @@ class PriceBook:
     """List prices by provider, region and sku; `newer` rows win over the shipped ones.
 
     `today` is the day the book is read on (None: no price is old); `factors` is what an account pays of the list price;
-    `nodes` the price of one Kubernetes node by cluster host; `coins` the most a chain's coin may be worth;
-    `distrusted` the keys (`price_key`) of prices that a real cost once exceeded.
+    `nodes` the price of one Kubernetes node by cluster host; `coins` the most a chain's coin may be worth; `fx` what
+    other currencies are worth, by code; `distrusted` the keys (`price_key`) of prices that a real cost once exceeded.
     """
 
     newer: Mapping[Key, Rate] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class PriceBook:
     factors: Mapping[str, Decimal] = field(default_factory=dict)
     nodes: Mapping[str, int] = field(default_factory=dict)
     coins: Mapping[str, int] = field(default_factory=dict)
+    fx: Mapping[str, ExchangeRate] = field(default_factory=dict)
     distrusted: frozenset[str] = frozenset()
 
     def rate(self, provider: str, region: str, sku: str) -> Rate | None:

@@ -48,6 +48,7 @@ def book_of(
         factors=config.prices.factor_of(),
         nodes=config.prices.nodes(),
         coins=config.prices.coins(),
+        fx=config.prices.rates(),
         distrusted=distrusted,
     )
 

@@ -9,20 +9,13 @@ from decimal import Decimal
 from typing import Literal
 
 from comptroller.core.action import Payment, Value
+from comptroller.core.currency import decimals_of
 from comptroller.decode.described.place import Fields, Place
 from comptroller.decode.shape import Undecodable
 
 AMOUNT_DIGITS_MAX = 18
 PAYEES_SHOWN_MAX = 3
 PAYEE_CHARACTERS_MAX = 255
-_BY_DECIMALS = {
-    0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
-    3: "bhd iqd jod kwd lyd omr tnd",
-    4: "clf uyw",
-}
-DECIMALS: Mapping[str, int] = {code: count for count, codes in _BY_DECIMALS.items() for code in codes.split()}
-"""ISO 4217 list one (2026-01-01): all other currencies have two decimals."""
-DECIMALS_DEFAULT = 2
 
 _PLAIN = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,18}))?")
 
@@ -44,11 +37,6 @@ class Money:
     def places(self) -> tuple[Place, ...]:
         """Every place that is read."""
         return tuple(place for place in (self.amount, self.currency, *self.payees) if place is not None)
-
-
-def decimals_of(currency: str) -> int:
-    """Decimals of the minor unit of a currency (lower case), by ISO 4217."""
-    return DECIMALS.get(currency, DECIMALS_DEFAULT)
 
 
 def payment_of(money: Money, fields: Fields) -> Payment | None:

@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from comptroller.core.action import Payment, Value
+from comptroller.core.currency import decimals_of
 from comptroller.decode.shape import Undecodable
 
 AMOUNT_DIGITS_MAX = 18
-ZERO_DECIMAL = frozenset(
-    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
-)
-THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-"""https://docs.stripe.com/currencies (2026-10): all others have two decimals in the API, `isk` and `ugx` included."""
 
 _INWARD = frozenset(
     {"charges", "payment_intents", "topups", "invoices", "transfers.reversals", "subscriptions", "terminal.readers"}
@@ -81,7 +77,7 @@ def money_text(amount_minor: int, currency: str) -> str:
     """(40000, `usd`) -> `400.00 USD`; (500, `jpy`) -> `500 JPY`; (1500, `kwd`) -> `1.500 KWD`."""
     if not currency:
         return f"{amount_minor} minor units"
-    decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+    decimals = decimals_of(currency, "stripe")
     if decimals == 0:
         return f"{amount_minor:,} {currency.upper()}"
     whole, part = divmod(amount_minor, 10**decimals)

@@ -1,0 +1,154 @@
+"""`comptroller report`: what was spent, by whom and on what. Needs no server, and works beside a running one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+import click
+
+from comptroller.cli.client import config_option, config_path, json_option
+from comptroller.compose import open_log
+from comptroller.core.config import Config
+from comptroller.core.currency import Display
+from comptroller.core.errors import UsageError
+from comptroller.core.spend import Dimension, Principal, Query
+from comptroller.server.place import Paths, load_config
+from comptroller.server.spend.focus import billed_by, focus_rows, write_csv
+from comptroller.server.spend.gather import Gathered, gather
+from comptroller.server.spend.parquet import arrow, write_parquet
+from comptroller.server.spend.table import notes, report_json, table_lines
+
+BY_DEFAULT = "team,agent,service"
+PROGRESS_ENTRIES = 50_000
+"""How often a long reading says how far it is; a log that is not longer says nothing."""
+
+
+@click.group()
+def report() -> None:
+    """Reports out of the log."""
+
+
+@report.command()
+@click.option("--by", default=BY_DEFAULT, show_default=True, help=f"Of: {', '.join(Dimension)}.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "parquet"]),
+    default="table",
+    show_default=True,
+    help="csv and parquet have the columns of FOCUS.",
+)
+@click.option("--since", help="From this day or moment (UTC): 2026-11-01.")
+@click.option("--until", help="Until before this day or moment (UTC).")
+@click.option("--scope", default="", help="Only what lies under this path: acme/web.")
+@click.option("--currency", help="Show money in this currency; it needs a rate in prices.fx.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@json_option
+@config_option
+def spend(
+    by: str,
+    form: str,
+    since: str | None,
+    until: str | None,
+    scope: str,
+    currency: str | None,
+    output: Path | None,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Sum up what was spent, is held and is unconfirmed, by any grouping: dollars, tokens, energy, carbon, calls."""
+    grouped = _dimensions(by)
+    query = Query(since=_moment("--since", since), until=_moment("--until", until), scope=scope.strip("/"))
+    if query.since is not None and query.until is not None and query.since >= query.until:
+        raise UsageError("`--since` is not before `--until`", hint="--until is the first moment that does not count")
+    if as_json and form != "table":
+        raise UsageError(f"`--json` and `--format {form}` are two forms", hint="leave one of them out")
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise UsageError("a parquet file is nothing for a terminal", hint="--output spend.parquet")
+    if form == "parquet":
+        arrow()
+    path = config_path(config)
+    loaded = load_config(path)
+    shown = loaded.prices.shown_in(currency)
+    if form in ("csv", "parquet"):
+        grouped = billed_by(grouped)
+    found = _gathered(Paths.of(path), loaded, grouped, query)
+    _written(found, form if not as_json else "json", loaded, shown, output)
+
+
+def _gathered(paths: Paths, config: Config, by: Sequence[Dimension], query: Query) -> Gathered:
+    with open_log(paths) as log:
+        return gather(log, by, query, known=_known(config), progress=_progress)
+
+
+def _written(found: Gathered, form: str, config: Config, shown: Display, output: Path | None) -> None:
+    bill = focus_rows(found.rows, found.by, organization=config.organization, shown=shown)
+    name = str(output or "-")
+    match form:
+        case "json":
+            _text([json.dumps(report_json(found, shown), indent=2)], output)
+        case "csv":
+            with click.open_file(name, "w", encoding="utf-8", atomic=output is not None) as sink:
+                write_csv(bill, sink)
+        case "parquet":
+            with click.open_file(name, "wb", atomic=output is not None) as sink:
+                write_parquet(bill, sink)
+        case _:
+            width = None if output is not None or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+            _text([*table_lines(found, shown, width=width), *notes(found, shown)], output)
+
+
+def _text(lines: Sequence[str], output: Path | None) -> None:
+    with click.open_file(str(output or "-"), "w", encoding="utf-8", atomic=output is not None) as sink:
+        sink.writelines(f"{line}\n" for line in lines)
+
+
+def _dimensions(text: str) -> tuple[Dimension, ...]:
+    """`team,day` as dimensions. Raises `UsageError`."""
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    known = set(Dimension)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"spend cannot be grouped by `{name}`", hint=f"--by takes: {', '.join(Dimension)}")
+        if names.count(name) > 1:
+            raise UsageError(f"`{name}` is named twice", hint="name each once: --by team,day")
+    return tuple(map(Dimension, names))
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    """A day, or a moment (UTC unless it names its offset). Raises `UsageError`."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-11-01"):
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"`{text}` is neither a day nor a moment", hint=f"{option} 2026-11-01, or 2026-11-01T12:00:00Z"
+        ) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _known(config: Config) -> Callable[[str], Principal | None]:
+    """Whose an agent is by the configuration, for runs whose beginning the log does not hold."""
+
+    def whose(agent: str) -> Principal | None:
+        if agent not in config.agents:
+            return None
+        return Principal(path=f"{config.path_of(agent)}/", owner=config.agents[agent].owner)
+
+    return whose
+
+
+def _progress(read: int, size: int) -> None:
+    """How far a long reading is, on standard error."""
+    if size <= PROGRESS_ENTRIES or (read % PROGRESS_ENTRIES and read < size):
+        return
+    end = "\r" if sys.stderr.isatty() and read < size else "\n"
+    click.echo(f"read {read:,} of {size:,} entries{end}", err=True, nl=False)
