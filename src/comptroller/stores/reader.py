@@ -124,7 +124,7 @@ class SqliteReader:
             f"SELECT idx, leaf FROM entries WHERE {where} ORDER BY idx LIMIT ?",  # noqa: S608 (constants)
             (after, run, limit) if run else (after, limit),
         )
-        return self._values(_entry, found)
+        return self._values(entry_of, found)
 
     def newest(self, count: int, *, run: str = "") -> tuple[Entry, ...]:
         """The last `count` entries, in order."""
@@ -133,7 +133,7 @@ class SqliteReader:
             f"SELECT idx, leaf FROM entries {where}ORDER BY idx DESC LIMIT ?",  # noqa: S608 (constants)
             (run, count) if run else (count,),
         )
-        return self._values(_entry, found[::-1])
+        return self._values(entry_of, found[::-1])
 
     def private(self, index: int) -> tuple[PrivateField, ...]:
         """What lies beside entry `index`."""
@@ -160,7 +160,7 @@ class SqliteReader:
                 "SELECT entry, name, salt, value FROM private WHERE entry > ? AND entry <= ? ORDER BY entry, name",
                 (after, last),
             ):
-                beside.setdefault(entry, []).append(PrivateField(name=name, salt=salt, value=_value(value)))
+                beside.setdefault(entry, []).append(PrivateField(name=name, salt=salt, value=parsed(value)))
             for index, leaf, digest in page:
                 yield Record(
                     index=index, leaf=leaf, hash=digest, private=tuple(beside.get(index, ())) if private else ()
@@ -214,7 +214,8 @@ class _asked:
             raise StoreError(str(error)) from error
 
 
-def _entry(row: tuple[int, bytes]) -> Entry:
+def entry_of(row: tuple[int, bytes]) -> Entry:
+    """The entry in a row (idx, leaf). Raises `AssertionError` for a leaf that says another index."""
     index, leaf = row
     document = json.loads(leaf)
     # INVARIANT: the leaf at position n says that it is entry n.
@@ -222,7 +223,7 @@ def _entry(row: tuple[int, bytes]) -> Entry:
     return Entry(index=index, leaf=leaf, document=document)
 
 
-def _value(text: str) -> object:
+def parsed(text: str) -> object:
     """The parsed value, or the text itself where it is broken: its commitment will not match then."""
     try:
         return json.loads(text)

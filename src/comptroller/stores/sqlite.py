@@ -10,13 +10,13 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState
@@ -28,6 +28,7 @@ from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.stores.asks import QUEUED_COMMITS_MAX, Ask, tell
 from comptroller.stores.database import LOCK_WAIT_SECONDS_MAX, explained, explaining, insert_many, open_for_writing
 from comptroller.stores.hot import Hot
 from comptroller.stores.migrations import MIGRATIONS, Migration
@@ -36,23 +37,10 @@ from comptroller.stores.reader import SqliteReader
 
 T = TypeVar("T")
 
-QUEUED_COMMITS_MAX = 10_000
 BATCH_COMMITS_MAX = 256
 SCRUB_WAIT_MS_MAX = 100
 PATIENCE_SECONDS_MAX = 0.004
 """How long a patient change waits for company: it then shares the fsync of the next allow."""
-
-
-@dataclass(slots=True, eq=False)
-class _Ask:
-    """One caller's decision on its way through the writer."""
-
-    wants: Wants
-    decide: Callable[[Facts], tuple[Changes, Any]]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Committed[Any]]
-    done: Committed[Any] | None = None
-    error: BaseException | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +67,7 @@ class SqliteStore:
         self.batches = 0
         self.fsyncs = 0
         self._steps = steps
-        self._queue: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._closing = False
         self._ended = False
         self._connection: sqlite3.Connection | None = None
@@ -117,7 +105,7 @@ class SqliteStore:
     async def commit(self, wants: Wants, decide: Callable[[Facts], tuple[Changes, T]]) -> Committed[T]:
         """As `ports.Store.commit`."""
         loop = asyncio.get_running_loop()
-        ask = _Ask(wants, decide, loop, loop.create_future())
+        ask = Ask(wants, decide, loop, loop.create_future())
         if self._closing:
             raise StoreError("the store is closed")
         if self._queue.qsize() >= QUEUED_COMMITS_MAX:
@@ -133,9 +121,9 @@ class SqliteStore:
             self._write_batch(self._waiting(None))
         self._drop_connection()
 
-    def _waiting(self, timeout_seconds: float | None) -> list[_Ask]:
+    def _waiting(self, timeout_seconds: float | None) -> list[Ask]:
         """Everything that waits, at least one where one comes in time. The end of the queue is remembered."""
-        found: list[_Ask | None] = []
+        found: list[Ask | None] = []
         with suppress(queue.Empty):
             found.append(self._queue.get(timeout=timeout_seconds))
             while len(found) < BATCH_COMMITS_MAX:
@@ -143,7 +131,7 @@ class SqliteStore:
         self._ended = self._ended or None in found
         return [ask for ask in found if ask is not None and not ask.future.cancelled()]
 
-    def _write_batch(self, asks: list[_Ask]) -> None:
+    def _write_batch(self, asks: list[Ask]) -> None:
         """One transaction for all; whoever is not told of an error afterwards is durable."""
         if not asks:
             return
@@ -165,15 +153,15 @@ class SqliteStore:
             for ask in asks:
                 ask.done = None
                 ask.error = ask.error or type(failure)(failure.message, hint=failure.hint)
-        _tell(asks)
+        tell(asks)
 
-    def _decide_all(self, connection: sqlite3.Connection, hot: Hot, asks: list[_Ask], batch: _Batch) -> None:
+    def _decide_all(self, connection: sqlite3.Connection, hot: Hot, asks: list[Ask], batch: _Batch) -> None:
         """Let everyone decide and write what they decided, all but the commit.
 
         Where all are patient, what comes meanwhile joins `asks`: their work is done by then, and one fsync serves all.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS_MAX
-        waiting: Sequence[_Ask] = tuple(asks)
+        waiting: Sequence[Ask] = tuple(asks)
         while waiting:
             for ask in waiting:
                 self._decide(hot, ask, batch)
@@ -195,7 +183,7 @@ class SqliteStore:
             raise StoreError("another program wrote the store", hint="end it; only one `serve` may write")
         self._seen_version = version
 
-    def _decide(self, hot: Hot, ask: _Ask, batch: _Batch) -> None:
+    def _decide(self, hot: Hot, ask: Ask, batch: _Batch) -> None:
         """Let one caller decide. Its own mistakes are its own; SQLite's fail the batch."""
         facts = hot.facts(ask.wants)
         try:
@@ -367,26 +355,3 @@ def _append_log(connection: sqlite3.Connection, batch: _Batch) -> None:
         batch.erased = True
     for rows in (batch.entries, batch.nodes, batch.private, batch.erase):
         rows.clear()
-
-
-def _tell(asks: Iterable[_Ask]) -> None:
-    """Wake the callers, once per event loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[_Ask]] = {}
-    for ask in asks:
-        loops.setdefault(ask.loop, []).append(ask)
-    for loop, mine in loops.items():
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(_resolve, mine)
-
-
-def _resolve(asks: Sequence[_Ask]) -> None:
-    for ask in asks:
-        if ask.future.done():
-            continue
-        if ask.error is not None:
-            # A future cannot carry StopIteration.
-            unfit = isinstance(ask.error, StopIteration)
-            ask.future.set_exception(RuntimeError("decide raised StopIteration") if unfit else ask.error)
-        else:
-            assert ask.done is not None
-            ask.future.set_result(ask.done)

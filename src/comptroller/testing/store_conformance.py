@@ -35,11 +35,14 @@ from comptroller.core.verdict import Obligation
 from comptroller.core.window import Window
 from comptroller.ports import Changes, Facts, Store, Wants
 from comptroller.stores.memory import MemoryStore
+from comptroller.stores.postgres import PostgresStore
 from comptroller.stores.sqlite import SqliteStore
+from comptroller.testing.postgres_server import emptied_database
 
 NOW = datetime(2026, 9, 6, 12, 30, 15, 250_000, tzinfo=UTC)
 PATH = "acme/ml/research/run-1"
 SCOPES = scopes_of(PATH)
+ORIGIN = "comptroller/conformance"
 STORM_COMMITS = 500
 STORM_BUDGET = 7
 
@@ -70,7 +73,21 @@ def sqlite_opener(folder: Path) -> Opener:
     return Opener(open=opened, durable=True)
 
 
-STORES: Mapping[str, Callable[[Path], Opener]] = {"memory": memory_opener, "sqlite": sqlite_opener}
+def postgres_opener(_: Path) -> Opener:
+    """A database emptied for this opener, on the server that this process shares: one opener at a time."""
+    url = emptied_database()
+
+    async def opened() -> Store:
+        return await PostgresStore.open(url, origin=ORIGIN)
+
+    return Opener(open=opened, durable=True)
+
+
+STORES: Mapping[str, Callable[[Path], Opener]] = {
+    "memory": memory_opener,
+    "sqlite": sqlite_opener,
+    "postgres": postgres_opener,
+}
 """Every store there is, by the name of its module."""
 
 Check = Callable[[Opener], Awaitable[None]]

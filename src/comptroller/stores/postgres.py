@@ -1,0 +1,411 @@
+"""The shared store: PostgreSQL, for several gateways on several machines. One writer connection per gateway.
+
+Decisions queue up while the server syncs; the next transaction takes them all: facts under lock, decide, set-based
+writes, one commit. Money, questions, brakes and runs are everybody's; each installation writes a log of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from comptroller.core import merkle
+from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.audit import Entry, PrivateField
+from comptroller.core.brake import Brake, Run
+from comptroller.core.budget import BudgetState
+from comptroller.core.distrust import Distrust
+from comptroller.core.errors import StoreError, UsageError
+from comptroller.core.holding import Holding
+from comptroller.core.reservation import Reservation
+from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.stores.asks import QUEUED_COMMITS_MAX, Ask, tell
+from comptroller.stores.postgres_database import Place, check_durable, connect, driver, explained, explaining, place_of
+from comptroller.stores.postgres_facts import ADD_SCOPES, LockedFacts
+from comptroller.stores.postgres_migrations import MIGRATIONS, Migration, migrate
+from comptroller.stores.postgres_reader import PostgresReader, edge_of, number_of
+from comptroller.stores.postgres_rows import Batch, write_and_commit
+from comptroller.stores.prepared import prepare
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
+
+T = TypeVar("T")
+
+BATCH_COMMITS_MAX = 256
+PATIENCE_SECONDS_MAX = 0.004
+ATTEMPTS_MAX = 8
+"""How often a batch is decided anew that PostgreSQL broke off for another gateway's sake."""
+ATTEMPT_PAUSE_SECONDS_MAX = 0.02
+KNOWN_SCOPES_MAX = 100_000
+HEARTBEAT_SECONDS = 10.0
+COMMIT_UNKNOWN_SECONDS_MAX = 10.0
+"""How long the fate of a commit is asked for whose answer was lost."""
+NODE_LOCK = 0x434D504E
+"""`CMPN`: beside it, the number of the installation whose `serve` holds the advisory lock."""
+
+NODE_WAIT_SECONDS_MAX = 3.0
+
+_END_SESSION = """SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s
+    AND objid = %s AND pid = %s AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_BROKEN_OFF = ("40001", "40P01")
+UNKNOWN = "it is not known whether the last changes were recorded: what they may have cost stays held"
+
+
+class PostgresStore:
+    """`ports.Store` on one PostgreSQL database, as installation `origin`.
+
+    `batches` counts transactions, `fsyncs` those that had something to sync, `attempts` those begun. `cautions` say
+    what an acknowledged write does not survive.
+
+    A cancelled `commit` that still waits in the queue is not carried out; one already being written may be.
+    """
+
+    def __init__(self, place: Place, origin: str, steps: Sequence[Migration]) -> None:
+        self.place = place
+        self.origin = origin
+        self.batches = 0
+        self.fsyncs = 0
+        self.attempts = 0
+        self.cautions: tuple[str, ...] = ()
+        self.number = 0
+        self._steps = steps
+        self._queue: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._closing = False
+        self._ended = False
+        self._connection: Connection | None = None
+        self._old_session = 0
+        self._edge = merkle.Edge()
+        self._known_scopes: set[str] = set()
+        self._heard_at = 0.0
+        self._reader = PostgresReader(place, origin)
+        self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
+        self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
+
+    @classmethod
+    async def open(cls, url: str, *, origin: str, migrations: Sequence[Migration] = MIGRATIONS) -> PostgresStore:
+        """Open the store as installation `origin`, making or migrating it first.
+
+        Raises `ConfigError`, `MissingError`, `StoreError`, `StoreVersionError`, and `UsageError` where another `serve`
+        of the same installation is using it.
+        """
+        store = cls(place_of(url), origin, migrations)
+        try:
+            await asyncio.get_running_loop().run_in_executor(store._reads, store._prepare)
+        except BaseException:
+            store._drop_connection()
+            store._reads.shutdown(wait=False)
+            raise
+        store._writer.start()
+        return store
+
+    def _prepare(self) -> None:
+        with explaining(self.place):
+            self._ready_connection()
+
+    # ------------------------------------------------------------ writing
+
+    async def commit(self, wants: Wants, decide: Callable[[Facts], tuple[Changes, T]]) -> Committed[T]:
+        """As `ports.Store.commit`; `decide` may be called again where another gateway was in the way."""
+        loop = asyncio.get_running_loop()
+        ask = Ask(wants, decide, loop, loop.create_future())
+        if self._closing:
+            raise StoreError("the store is closed")
+        if self._queue.qsize() >= QUEUED_COMMITS_MAX:
+            raise StoreError(
+                f"over {QUEUED_COMMITS_MAX} changes wait to be written",
+                hint="the database is too slow for this many agents; repeat later",
+            )
+        self._queue.put(ask)
+        return cast(Committed[T], await ask.future)
+
+    def _write_until_closed(self) -> None:
+        while not self._ended:
+            asks = self._waiting(HEARTBEAT_SECONDS)
+            # Nobody waits for these: together with the next allow they cost no commit of their own.
+            if asks and all(ask.wants.patient for ask in asks):
+                asks += self._waiting(PATIENCE_SECONDS_MAX)
+            self._write_batch(asks)
+            self._beat()
+        self._drop_connection()
+
+    def _waiting(self, timeout_seconds: float) -> list[Ask]:
+        """Everything that waits, at least one where one comes in time. The end of the queue is remembered."""
+        found: list[Ask | None] = []
+        with suppress(queue.Empty):
+            found.append(self._queue.get(timeout=timeout_seconds))
+            while len(found) < BATCH_COMMITS_MAX:
+                found.append(self._queue.get_nowait())
+        self._ended = self._ended or None in found
+        return [ask for ask in found if ask is not None and not ask.future.cancelled()]
+
+    def _write_batch(self, asks: list[Ask]) -> None:
+        """One transaction for all; whoever is not told of an error afterwards is durable."""
+        if not asks:
+            return
+        try:
+            self._attempt_until_done(asks)
+        except Exception as error:  # noqa: BLE001 (nobody of this batch may be told that it succeeded)
+            if len(asks) > 1 and self._is_ones_own(error):
+                # What PostgreSQL cannot hold is one caller's mistake: the others are written without it.
+                for ask in asks:
+                    ask.done = ask.error = None
+                    self._write_batch([ask])
+                return
+            self._drop_connection()
+            failure = error if isinstance(error, StoreError | UsageError) else explained(error, self.place)
+            for ask in asks:
+                ask.done = None
+                ask.error = ask.error or StoreError(failure.message, hint=failure.hint)
+        tell(asks)
+
+    def _attempt_until_done(self, asks: list[Ask]) -> None:
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            connection = self._ready_connection()
+            self.attempts += 1
+            try:
+                facts = self._read_facts(connection, asks)
+            except driver().OperationalError as error:
+                # Nothing was written: a connection that was lost while it rested is worth one more.
+                if not connection.closed or attempt > 1:
+                    self._recover(connection, error, attempt)
+                continue
+            try:
+                self._transact(connection, asks, facts)
+            except driver().Error as error:
+                self._recover(connection, error, attempt)
+                for ask in asks:
+                    ask.done = ask.error = None
+            else:
+                return
+
+    def _recover(self, connection: Connection, error: psycopg.Error, attempt: int) -> None:
+        """Get ready for another attempt where PostgreSQL broke this one off for another gateway's sake; else raise."""
+        if error.sqlstate not in _BROKEN_OFF or attempt == ATTEMPTS_MAX:
+            raise error
+        connection.execute("ROLLBACK")
+        time.sleep(random.uniform(0, ATTEMPT_PAUSE_SECONDS_MAX))  # noqa: S311 (spreads, hides nothing)
+
+    def _read_facts(self, connection: Connection, asks: Sequence[Ask]) -> LockedFacts:
+        self._make_scopes_known(connection, asks)
+        facts = LockedFacts(connection)
+        facts.read([ask.wants for ask in asks])
+        return facts
+
+    def _transact(self, connection: Connection, asks: Sequence[Ask], facts: LockedFacts) -> None:
+        batch = Batch(self._edge)
+        for ask in asks:
+            self._decide(facts, ask, batch)
+        if not batch.wrote:
+            connection.execute("ROLLBACK")
+            self.batches += 1
+            return
+        try:
+            write_and_commit(connection, self.number, batch, facts.pending)
+        except driver().OperationalError:
+            if not connection.closed or not self._was_committed(facts.transaction):
+                raise
+        self._edge = batch.edge
+        self.batches += 1
+        self.fsyncs += 1
+
+    def _make_scopes_known(self, connection: Connection, asks: Sequence[Ask]) -> None:
+        """Each scope has one row, which is locked for it; rows are never deleted, so that knowing them is safe."""
+        missing = {scope for ask in asks for scope in ask.wants.scopes} - self._known_scopes
+        if missing:
+            connection.execute(ADD_SCOPES, (sorted(missing),))
+            if len(self._known_scopes) > KNOWN_SCOPES_MAX:
+                self._known_scopes.clear()
+            self._known_scopes |= missing
+
+    def _decide(self, facts: LockedFacts, ask: Ask, batch: Batch) -> None:
+        """Let one caller decide. Its own mistakes are its own; PostgreSQL's fail the batch."""
+        found = facts.facts(ask.wants)
+        try:
+            changes, result = ask.decide(found)
+        except BaseException as error:  # noqa: BLE001 (belongs to this caller alone)
+            ask.error = error
+            return
+        try:
+            prepared = prepare(changes, batch.edge, facts.accounts)
+        except StoreError as error:
+            ask.error = error
+            return
+        facts.apply(changes, prepared)
+        batch.take(changes, prepared)
+        ask.done = Committed(result=result, indices=prepared.indices)
+
+    def _is_ones_own(self, error: BaseException) -> bool:
+        """Whether the error is about what was written, on a connection that still works."""
+        connection, psycopg = self._connection, driver()
+        if connection is None or connection.closed or not isinstance(error, psycopg.Error):
+            return False
+        about_values = isinstance(error, psycopg.DataError | psycopg.IntegrityError)
+        if not about_values and not (error.sqlstate or "").startswith("54"):
+            return False
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+        return not connection.closed
+
+    # ------------------------------------------------------------ the writer's connection
+
+    def _ready_connection(self) -> Connection:
+        """The writer's connection; after a failure a new one, with the tree's edge read afresh."""
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        self._connection = None
+        connection = connect(self.place)
+        try:
+            self.cautions = check_durable(connection, self.place)
+            migrate(connection, self.place, self._steps)
+            self.number = number_of(connection, self.origin)
+            self._hold_node(connection)
+            self._edge = edge_of(connection, self.place, self.number)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._old_session = connection, connection.info.backend_pid
+        self._known_scopes.clear()
+        return connection
+
+    def _hold_node(self, connection: Connection) -> None:
+        """Be this installation, as long as the connection lives. Raises `UsageError` where another program is.
+
+        A server takes a moment to notice that the program before this one is gone.
+        """
+        deadline = time.monotonic() + NODE_WAIT_SECONDS_MAX
+        while True:
+            held = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (NODE_LOCK, self.number)).fetchone()
+            if held is not None and held[0]:
+                return
+            if self._old_session:
+                # Our own session before this one, which the server may take for alive long after the network cut it.
+                connection.execute(_END_SESSION, (NODE_LOCK, self.number, self._old_session))
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"another `comptroller serve` of this installation (`{self.origin}`) uses `{self.place.shown}`",
+                    hint="end it first; a copied state folder needs keys of its own: remove them from the copy",
+                )
+            time.sleep(ATTEMPT_PAUSE_SECONDS_MAX)
+
+    def _beat(self) -> None:
+        """Say that this installation lives. A lost connection is found here too, before anybody waits for it."""
+        if self._ended or time.monotonic() - self._heard_at < HEARTBEAT_SECONDS:
+            return
+        self._heard_at = time.monotonic()
+        try:
+            connection = self._ready_connection()
+            connection.execute("UPDATE installations SET seen_at = now() WHERE number = %s", (self.number,))
+        except Exception:  # noqa: BLE001 (the next change finds the same, and says so to whoever waits)
+            self._drop_connection()
+
+    def _was_committed(self, transaction: str) -> bool:
+        """Whether a transaction whose answer was lost became durable. Raises `StoreError` where nobody can say."""
+        self._drop_connection()
+        deadline = time.monotonic() + COMMIT_UNKNOWN_SECONDS_MAX
+        while True:
+            with suppress(driver().Error, StoreError, UsageError):
+                row = (
+                    self._ready_connection().execute("SELECT pg_xact_status(%s::text::xid8)", (transaction,)).fetchone()
+                )
+                if row is not None and row[0] in ("committed", "aborted"):
+                    return bool(row[0] == "committed")
+            if time.monotonic() > deadline:
+                raise StoreError(f"the store `{self.place.shown}` was lost while it committed", hint=UNKNOWN)
+            time.sleep(ATTEMPT_PAUSE_SECONDS_MAX * 5)
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(driver().Error):
+                if self._ended and not connection.closed:
+                    connection.execute("SELECT pg_advisory_unlock_all()")
+                connection.close()
+
+    # ------------------------------------------------------------ reading
+
+    async def _read(self, ask: Callable[[PostgresReader], T]) -> T:
+        if self._closing:
+            raise StoreError("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._reads, ask, self._reader)
+
+    async def runs(self) -> Sequence[Run]:
+        """As `ports.Store.runs`."""
+        return await self._read(PostgresReader.runs)
+
+    async def approvals(self, state: ApprovalState | None = None) -> Sequence[Approval]:
+        """As `ports.Store.approvals`."""
+        return await self._read(lambda reader: reader.approvals(state))
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        """As `ports.Store.approval`."""
+        return await self._read(lambda reader: reader.approval(approval_id))
+
+    async def budgets(self, now: datetime) -> Sequence[BudgetState]:
+        """As `ports.Store.budgets`."""
+        return await self._read(lambda reader: reader.budgets(now))
+
+    async def brakes(self) -> Sequence[Brake]:
+        """As `ports.Store.brakes`."""
+        return await self._read(PostgresReader.brakes)
+
+    async def distrusts(self) -> Sequence[Distrust]:
+        """As `ports.Store.distrusts`."""
+        return await self._read(PostgresReader.distrusts)
+
+    async def open_reservations(self) -> Sequence[Reservation]:
+        """As `ports.Store.open_reservations`."""
+        return await self._read(PostgresReader.open_reservations)
+
+    async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
+        """As `ports.Store.holdings`."""
+        return await self._read(lambda reader: reader.holdings(every=every))
+
+    async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
+        """As `ports.Store.entries`."""
+        return await self._read(lambda reader: reader.entries(after=after, limit=limit, run=run))
+
+    async def private(self, index: int) -> Sequence[PrivateField]:
+        """As `ports.Store.private`."""
+        return await self._read(lambda reader: reader.private(index))
+
+    async def size(self) -> int:
+        """As `ports.Store.size`."""
+        return await self._read(PostgresReader.size)
+
+    async def root(self, size: int) -> bytes:
+        """As `ports.Store.root`."""
+        return await self._read(lambda reader: reader.root(size))
+
+    async def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """As `ports.Store.inclusion`."""
+        return await self._read(lambda reader: reader.inclusion(index, size))
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """As `ports.Store.consistency`."""
+        return await self._read(lambda reader: reader.consistency(old, new))
+
+    async def close(self) -> None:
+        """As `ports.Store.close`: what was asked before is written first."""
+        if self._closing:
+            return
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._reads, self._reader.close)
+        self._reads.shutdown(wait=False)
+        await loop.run_in_executor(None, self._stop_writer)
+
+    def _stop_writer(self) -> None:
+        self._queue.put(None)
+        self._writer.join()
