@@ -126,7 +126,9 @@ def test_openai_chat() -> None:
     assert outcome.actual == {Unit.TOKENS: 15} and outcome.ok
     assert outcome.usage == {"input_tokens": 10, "output_tokens": 5, "cache_read_tokens": 4}
     # 6 x 2.50 + 4 x 1.25 + 5 x 10 micro-dollars.
-    assert price.actual(action, outcome) == {Unit.CALLS: 1, Unit.TOKENS: 15, Unit.USD_MICROS: 70}
+    paid = price.actual(action, outcome)
+    assert (paid[Unit.CALLS], paid[Unit.TOKENS], paid[Unit.USD_MICROS]) == (1, 15, 70)
+    assert 0 < paid[Unit.MILLIWATT_HOURS] < (price.estimate(action).high(Unit.MILLIWATT_HOURS) or 0)
     estimate = price.estimate(action)
     assert estimate.high(Unit.USD_MICROS) >= 70 and estimate.high(Unit.TOKENS) >= 15  # type: ignore[operator]
 
