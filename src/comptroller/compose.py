@@ -30,9 +30,10 @@ from comptroller.core.approval import Approval
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
 from comptroller.core.budget import BudgetState, scopes_of
-from comptroller.core.checkpoint import Checkpoint, parse_verifier_key, sign, verify
+from comptroller.core.checkpoint import Checkpoint, VerifierKey, parse_verifier_key, sign, verify_any_epoch
 from comptroller.core.config import AgentConfig, Config
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
+from comptroller.core.epoch import Head, Restore, epoch_of, origin_at
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
 from comptroller.decode.described import DescribedCodec, Service
 from comptroller.decode.registry import CodecRegistry
@@ -55,6 +56,7 @@ from comptroller.engine.brake import Brakes
 from comptroller.engine.entries import Scribe
 from comptroller.engine.gatekeeper import Gatekeeper
 from comptroller.engine.hub import Hub
+from comptroller.engine.keeping import Keeper, Unsettled
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
@@ -68,6 +70,8 @@ from comptroller.server.descriptions import described_services, services_stamp
 from comptroller.server.desk import Desk, SocketRole
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, SERVICES_FOLDER, Paths, load_config
 from comptroller.server.prices import book_of, changes_of, load_prices, prices_digest
+from comptroller.stores import backup as backups
+from comptroller.stores import restore as restores
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
@@ -238,6 +242,7 @@ class Engine:
     settler: Settler
     approvals: Approvals
     brakes: Brakes
+    keeper: Keeper
     ledger: Ledger
     runs: Runs
     pricer: price.Prices
@@ -287,6 +292,7 @@ def build_engine(
         settler=settler,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes),
+        keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
         pricer=pricer,
@@ -405,7 +411,9 @@ class Installation:
 
         Returns how many actions of an earlier `serve` went to suspense.
         """
+        await self._open_epoch()
         await self._check_log()
+        await self.engine.keeper.hold(self.config.organization)
         await asyncio.to_thread(price.warm)
         await self.engine.trust.load()
         suspended = await self.engine.settler.recover()
@@ -555,13 +563,29 @@ class Installation:
         await self._apply_budgets()
         return True
 
+    async def _open_epoch(self) -> None:
+        """Carry a restore through: its entry, every brake, a checkpoint of the new epoch. Only then the mark goes."""
+        restore = await asyncio.to_thread(restores.decided, self.paths.folder)
+        if restore is None:
+            return
+        await self.engine.keeper.restored(restore, organization=self.config.organization)
+        self.origin = restore.origin
+        await self.sign_checkpoint()
+        public = VerifierKey(origin=restore.origin, key=self._log_key.public_key()).text
+        await asyncio.to_thread(write_private, self.paths.log_public, f"{public}\n".encode())
+        await asyncio.to_thread(restores.finish, self.paths.folder)
+        _say(
+            f"restored: the log begins epoch {restore.epoch}, and everything is frozen. Reconcile, then: "
+            f'comptroller thaw {self.config.organization} --reason "…"'
+        )
+
     async def _check_log(self) -> None:
         """The log must continue what was last signed. Raises `StoreError` for one that was rolled back or changed."""
         try:
             note = await asyncio.to_thread(self.paths.checkpoint.read_bytes)
         except FileNotFoundError:
             return
-        signed = verify(note, parse_verifier_key(self.paths.log_public.read_text("utf-8")))
+        signed = verify_any_epoch(note, parse_verifier_key(self.paths.log_public.read_text("utf-8")))
         if await self.store.size() < signed.size or await self.store.root(signed.size) != signed.root:
             raise StoreError(
                 f"the log in `{self.paths.store}` is not the one that was signed last ({signed.size} entries)",
@@ -660,10 +684,12 @@ async def open_installation(config_path: Path) -> Installation:
     described = described_services(config_path)
     boundary = load_boundary(config, config_path, described=described)
     paths = Paths.of(config_path)
-    make_keys(paths)
-    newer = load_prices(paths.prices)
+    paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _exclusive(paths)
     try:
+        restores.carry_through(paths.folder)
+        make_keys(paths)
+        newer = load_prices(paths.prices)
         log_key = load_log_key(paths.log_key)
         store = await SqliteStore.open(paths.store)
         try:
@@ -717,6 +743,115 @@ def build_gateway(
             host_services=engine.host_services,
         ),
     )
+
+
+# ---------------------------------------------------------------- backup and restore
+
+
+def make_backup(paths: Paths, output: Path, *, with_keys: bool) -> backups.Backup:
+    """Back the installation up to the file `output`, also while its `serve` runs. Raises what `stores.backup` does."""
+    return backups.make_backup(
+        paths.folder,
+        output,
+        key=load_log_key(paths.log_key),
+        made_at=SystemClock().now().isoformat(timespec="seconds"),
+        program=__version__,
+        with_keys=with_keys,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A restore that is decided; `serve` opens its epoch. `unsettled` is what to look at before thawing."""
+
+    restore: Restore
+    unsettled: Unsettled
+    made_at: str
+    aside: Path | None
+
+
+def restore(
+    paths: Paths, backup: Path | None, *, by: str, reason: str, checkpoints: Sequence[Path] = (), key: str | None = None
+) -> Restored:
+    """Put `backup` in the place of the store there is, or, without one, declare that the store was put back by other
+    means. Refused while `serve` runs. Raises `VerificationError`, `StoreError`, `UsageError`, `MissingError`.
+    """
+    paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _exclusive(paths):
+        restores.carry_through(paths.folder)
+        known = key or (paths.log_public.read_text("utf-8") if paths.log_public.exists() else "")
+        given = parse_verifier_key(known) if known else None
+        manifest = None
+        if backup is not None:
+            manifest, _ = restores.stage(paths.folder, backup, key=given)
+        try:
+            decided = _decide_restore(paths, backup, manifest, by=by, reason=reason, checkpoints=checkpoints)
+        except BaseException:
+            restores.discard(paths.folder)
+            raise
+        restores.carry_through(paths.folder)
+        return Restored(
+            restore=decided,
+            unsettled=asyncio.run(_unsettled(paths)),
+            made_at=manifest.made_at if manifest is not None else "",
+            aside=paths.folder / decided.aside if decided.aside and (paths.folder / decided.aside).exists() else None,
+        )
+
+
+def _decide_restore(
+    paths: Paths,
+    backup: Path | None,
+    manifest: backups.Manifest | None,
+    *,
+    by: str,
+    reason: str,
+    checkpoints: Sequence[Path],
+) -> Restore:
+    """Write the mark. The new epoch's number is above that of every epoch there is a sign of."""
+    staged = paths.folder / restores.STAGED
+    public = next(path for path in (paths.log_public, staged / backups.PUBLIC) if path.exists())
+    verifier = parse_verifier_key(public.read_text("utf-8"))
+    key_file = next((path for path in (paths.log_key, staged / paths.log_key.name) if path.exists()), paths.log_key)
+    if load_log_key(key_file).public_key() != verifier.key:
+        raise StoreError(f"the log key `{key_file}` is not the one that signed the log", hint="put the right one there")
+    present = (paths.checkpoint, staged / backups.CHECKPOINT)
+    notes = [path.read_bytes() for path in (*checkpoints, *present) if path in checkpoints or path.exists()]
+    heads = [verify_any_epoch(note, verifier) for note in notes]
+    newest = max(heads, key=lambda head: (epoch_of(head.origin), head.size), default=None)
+    kept_origin = manifest.origin if manifest is not None else verifier.origin
+    epochs = [epoch_of(origin) for origin in (verifier.origin, kept_origin, *(head.origin for head in heads))]
+    now = SystemClock().now()
+    decided = Restore(
+        id=SystemIds().new(),
+        epoch=max(epochs) + 1,
+        origin=origin_at(verifier.origin, max(epochs) + 1),
+        by=by,
+        reason=reason,
+        at=now.isoformat(timespec="seconds"),
+        kept_origin=kept_origin,
+        kept=manifest.head if manifest is not None else None,
+        newest=None if newest is None else Head(origin=newest.origin, size=newest.size, root=newest.root.hex()),
+        present_size=restores.entries_of(paths.store),
+        backup=backups.sha256_of(backup) if backup is not None else "",
+        aside=f"aside-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}" if backup is not None else "",
+        beside=restores.staged_beside(paths.folder),
+    )
+    restores.decide(paths.folder, decided)
+    return decided
+
+
+def waiting_restore(paths: Paths) -> Restore | None:
+    """The restore whose epoch the next `serve` opens."""
+    return restores.decided(paths.folder)
+
+
+async def _unsettled(paths: Paths) -> Unsettled:
+    store = await SqliteStore.open(paths.store)
+    try:
+        ids = SystemIds()
+        return await Keeper(store=store, clock=SystemClock(), scribe=Scribe(ids), hub=Hub()).unsettled()
+    finally:
+        await store.close()
 
 
 def open_log(paths: Paths) -> SqliteReader:

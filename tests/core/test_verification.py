@@ -17,13 +17,8 @@ from comptroller.core import merkle
 from comptroller.core.audit import EntryDraft, EntryKind, PrivateField, leaf_bytes
 from comptroller.core.checkpoint import Checkpoint, sign, verifier_key
 from comptroller.core.errors import VerificationError
-from comptroller.core.verification import (
-    Record,
-    VerificationReport,
-    export_lines,
-    verify_export,
-    verify_log,
-)
+from comptroller.core.verification import VerificationReport, export_lines, verify_export, verify_log
+from comptroller.core.walk import Record
 
 ORIGIN = "comptroller/test"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

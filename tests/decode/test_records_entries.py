@@ -11,7 +11,8 @@ from comptroller.core.action import Action, ActionClass, Payment, digest
 from comptroller.core.audit import Entry, EntryKind, leaf_bytes
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.verdict import Reason, Verdict, VerdictKind
-from comptroller.core.verification import Record, export_lines
+from comptroller.core.verification import export_lines
+from comptroller.core.walk import Record
 from comptroller.decode.records import Recorded, Who, case_of, read
 from comptroller.engine.entries import Scribe, action_body, action_private
 

@@ -22,6 +22,8 @@ COMMANDS = {
     "replay": Command("replay", "replay", "Judge recorded calls by the policies; nothing is sent."),
     "service": Command("service", "service", "Describe an API of your own; test descriptions."),
     "audit": Command("audit", "audit", "Read, verify and export the log."),
+    "backup": Command("keeping", "backup", "Back the state up to one checked file."),
+    "restore": Command("keeping", "restore", "Put a backup back; everything is frozen until reconciled."),
     "freeze": Command("brake", "freeze", "Let nothing new leave a run, agent, team or organization."),
     "thaw": Command("brake", "thaw", "Let what was frozen go on."),
     "kill": Command("brake", "kill", "Freeze for good and end the processes."),

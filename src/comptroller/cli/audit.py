@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from comptroller.cli.client import config_option, config_path
-from comptroller.compose import open_log
+from comptroller.compose import open_log, waiting_restore
 from comptroller.core import checkpoint as notes
 from comptroller.core.audit import Entry
 from comptroller.core.checkpoint import Checkpoint, VerifierKey
 from comptroller.core.errors import MissingError, RefusedError, UsageError, VerificationError
-from comptroller.core.verification import LINE_BYTES_MAX, VerificationReport, export_lines, verify_export, verify_log
+from comptroller.core.export_reader import LINE_BYTES_MAX
+from comptroller.core.verification import VerificationReport, export_lines, verify_export, verify_log
 from comptroller.server.neutral import neutral
 from comptroller.server.place import Paths
 
@@ -116,9 +117,14 @@ def _verify_file(file: Path, key: str | None, earlier: Path | None, config: Path
 def _verify_store(key: str | None, earlier: Path | None, config: Path | None) -> VerificationReport:
     paths = _paths(config)
     verifier = notes.parse_verifier_key(_key_text(key, paths))
+    if waiting_restore(paths) is not None:
+        raise VerificationError(
+            "a restore is not finished: the log's new epoch is not signed yet",
+            hint="start the server: comptroller serve",
+        )
     # The checkpoint is read before the log: a log that grows meanwhile still covers it.
     _, signed = _newest_checkpoint(paths, verifier)
-    kept = [notes.verify(_read(earlier, "checkpoint"), verifier)] if earlier else []
+    kept = [notes.verify_any_epoch(_read(earlier, "checkpoint"), verifier)] if earlier else []
     with open_log(paths) as log:
         return verify_log(log.records(), signed, earlier=kept)
 
@@ -131,6 +137,15 @@ def _print_report(report: VerificationReport) -> None:
             click.echo(f"  {report.unsigned} newer entries are not covered by a signed checkpoint yet")
         if report.earlier_size is not None:
             click.echo(f"  it extends the earlier checkpoint of {report.earlier_size} entries")
+        for epoch in report.epochs:
+            lost = (
+                f"at least {epoch.lost_at_least} newer entries are lost"
+                if epoch.lost_at_least
+                else "nothing known is lost"
+            )
+            click.echo(f"  epoch {epoch.number} begins at entry {epoch.index}, after a restore: {lost}")
+        if report.archived:
+            click.echo(f"  {report.archived} entries were archived: of them only the hashes are here")
         if report.withheld:
             click.echo(f"  {report.withheld} private values were erased or left out; {report.private_checked} match")
         return
@@ -159,7 +174,7 @@ def export(
     paths = _paths(config)
     verifier = notes.parse_verifier_key(_key_text(None, paths))
     note, signed = _newest_checkpoint(paths, verifier)
-    kept = notes.verify(_read(earlier, "checkpoint"), verifier) if earlier else None
+    kept = notes.verify_any_epoch(_read(earlier, "checkpoint"), verifier) if earlier else None
     with open_log(paths) as log:
         if log.size() < signed.size or log.root(signed.size) != signed.root:
             raise VerificationError(
@@ -208,7 +223,7 @@ def _newest_checkpoint(paths: Paths, verifier: VerifierKey) -> tuple[bytes, Chec
             hint="comptroller serve signs one when it starts, every few seconds and when it stops",
         )
     note = _read(paths.checkpoint, "checkpoint")
-    return note, notes.verify(note, verifier)
+    return note, notes.verify_any_epoch(note, verifier)
 
 
 def _key_text(key: str | None, paths: Paths | None) -> str:

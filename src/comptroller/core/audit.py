@@ -46,6 +46,8 @@ class EntryKind(StrEnum):
     DOOR_OPENED = "door.opened"
     DOOR_CLOSED = "door.closed"
     FIELD_ERASED = "field.erased"
+    STORE_RESTORED = "store.restored"
+    AUDIT_ARCHIVED = "audit.archived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

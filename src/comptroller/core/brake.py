@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+RESTORE = "restore"
+"""Who pulls the brake after a restore from a backup: only a person who gives a reason lets go of it."""
+
 
 class BrakeState(StrEnum):
     """`free -> frozen -> free`; `killed` is final."""

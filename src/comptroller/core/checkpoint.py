@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from comptroller.core.epoch import same_installation
 from comptroller.core.errors import VerificationError
 from comptroller.core.merkle import HASH_BYTES
 
@@ -89,14 +90,34 @@ def parse_verifier_key(text: str) -> VerifierKey:
 
 def sign(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> bytes:
     """The checkpoint as a signed note. Raises `ValueError` for an origin no note can carry."""
-    _check_name(checkpoint.origin)
-    key = VerifierKey(origin=checkpoint.origin, key=private_key.public_key())
-    signature = base64.b64encode(key.id + private_key.sign(checkpoint.body.encode())).decode()
-    return f"{checkpoint.body}\n{_SIGNATURE_PREFIX}{key.origin} {signature}\n".encode()
+    return sign_text(checkpoint.body, name=checkpoint.origin, private_key=private_key)
+
+
+def sign_text(text: str, *, name: str, private_key: Ed25519PrivateKey) -> bytes:
+    """Lines of text as a note signed under `name`. Raises `ValueError` for a name no note can carry."""
+    _check_name(name)
+    key = VerifierKey(origin=name, key=private_key.public_key())
+    signature = base64.b64encode(key.id + private_key.sign(text.encode())).decode()
+    return f"{text}\n{_SIGNATURE_PREFIX}{key.origin} {signature}\n".encode()
 
 
 def verify(note: bytes, key: VerifierKey) -> Checkpoint:
     """The checkpoint of a note that `key` signed. Signatures by others are ignored. Raises `VerificationError`."""
+    checkpoint = _parse_body(verify_text(note, key))
+    if checkpoint.origin != key.origin:
+        raise VerificationError(f"the checkpoint is of another log, not of `{key.origin}`")
+    return checkpoint
+
+
+def verify_any_epoch(note: bytes, key: VerifierKey) -> Checkpoint:
+    """As `verify`; the checkpoint may be of another epoch of the same installation's log, signed by the same key."""
+    text, _ = _split(note)
+    origin = text.partition("\n")[0]
+    return verify(note, replace(key, origin=origin) if same_installation(origin, key.origin) else key)
+
+
+def verify_text(note: bytes, key: VerifierKey) -> str:
+    """The lines of a note that `key` signed. Raises `VerificationError`."""
     text, signatures = _split(note)
     body = text.encode()
     signed = False
@@ -110,10 +131,7 @@ def verify(note: bytes, key: VerifierKey) -> Checkpoint:
         signed = True
     if not signed:
         raise VerificationError(f"the checkpoint is not signed by the key of `{key.origin}`")
-    checkpoint = _parse_body(text)
-    if checkpoint.origin != key.origin:
-        raise VerificationError(f"the checkpoint is of another log, not of `{key.origin}`")
-    return checkpoint
+    return text
 
 
 def _split(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:

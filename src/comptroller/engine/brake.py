@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from comptroller.core.approval import ApprovalState, GrantState
 from comptroller.core.audit import EntryKind
-from comptroller.core.brake import Brake, BrakeState, Run, RunState
+from comptroller.core.brake import RESTORE, Brake, BrakeState, Run, RunState
 from comptroller.core.errors import RefusedError
 from comptroller.engine.entries import Scribe
 from comptroller.engine.hub import Hub
@@ -38,8 +38,15 @@ class Brakes:
         return await self._set(await self._path(scope), BrakeState.FROZEN, by, reason)
 
     async def thaw(self, scope: str, *, by: str, reason: str) -> Brake:
-        """Let `scope` act again. Raises `RefusedError` where it was killed."""
-        return await self._set(await self._path(scope), BrakeState.FREE, by, reason)
+        """Let `scope` act again. What a restore froze needs a reason; it was reconciled as a whole, so every root that
+        the restore froze goes on with it. Raises `RefusedError` where it was killed."""
+        path = await self._path(scope)
+        frozen = [brake.scope for brake in await self._store.brakes() if brake.by == RESTORE]
+        thawed = await self._set(path, BrakeState.FREE, by, reason)
+        for other in frozen:
+            if path in frozen and other != path:
+                await self._set(other, BrakeState.FREE, by, reason)
+        return thawed
 
     async def kill(self, scope: str, *, by: str, reason: str) -> Brake:
         """Freeze `scope` for good, withdraw what its runs asked and were granted; their boxes are ended."""
@@ -74,8 +81,11 @@ class Brakes:
         run = path.split("/")[3] if path.count("/") == 3 else ""
 
         def decide(facts: Facts) -> tuple[Changes, None]:
-            if any(old.scope == path and old.state is BrakeState.KILLED for old in facts.brakes):
+            old = next((held for held in facts.brakes if held.scope == path), None)
+            if old is not None and old.state is BrakeState.KILLED:
                 raise RefusedError(f"`{path}` was killed: that is final", hint="start a new run")
+            if old is not None and old.by == RESTORE:
+                _check_reconciled(path, state, reason)
             entry = self._scribe.draft(
                 KINDS[state], at=now, run=run, body={"scope": path, "by": by}, private={"reason": reason}
             )
@@ -118,3 +128,14 @@ class Brakes:
                     EntryKind.APPROVAL_WITHDRAWN.value,
                     {"index": done.indices[0], "approval": approval.id, "run": run.id, "agent": run.agent, "by": by},
                 )
+
+
+def _check_reconciled(path: str, state: BrakeState, reason: str) -> None:
+    """What a restore froze goes on only with a person's reason. Raises `RefusedError`."""
+    if state is BrakeState.FROZEN:
+        raise RefusedError(f"`{path}` is frozen since a restore", hint="nothing leaves it; nothing was changed")
+    if state is BrakeState.FREE and not reason.strip():
+        raise RefusedError(
+            f"`{path}` is frozen since a restore: say what was reconciled",
+            hint=f'comptroller thaw {path} --reason "compared with the bills of …, limits lowered by what was spent"',
+        )

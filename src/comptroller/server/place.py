@@ -96,6 +96,11 @@ class Paths:
         """Hash of the budgets last taken over from the configuration."""
         return self.folder / "budgets.applied"
 
+    @property
+    def backups(self) -> Path:
+        """Where backups go that were not given another place."""
+        return self.folder / "backups"
+
 
 def find_config(start: Path | None = None) -> Path:
     """The `comptroller.yaml` in `start` or the nearest folder above. Raises `ConfigError`."""

@@ -49,6 +49,8 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "config.loaded": (".", "dim", "configuration"),
     "config.refused": ("x", "bad", "edit refused"),
     "field.erased": (".", "dim", "field erased"),
+    "store.restored": ("#", "bad", "restored"),
+    "audit.archived": (".", "dim", "archived"),
 }
 
 

@@ -17,7 +17,7 @@ from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
-from comptroller.core.verification import Record
+from comptroller.core.walk import Record
 from comptroller.stores import rows
 from comptroller.stores.postgres_database import Place, connect, driver, explaining, kept_text, told_text
 from comptroller.stores.postgres_facts import read_accounts

@@ -17,7 +17,7 @@ from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
-from comptroller.core.verification import Record
+from comptroller.core.walk import Record
 from comptroller.stores import migrations, rows
 from comptroller.stores.database import explaining, open_for_reading
 from comptroller.stores.facts import BUDGET_COLUMNS, read_accounts
