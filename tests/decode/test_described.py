@@ -577,7 +577,7 @@ def test_the_meter_reads_what_was_made() -> None:
 
     assert outcome(201, b'{"id": "tr_1"}') == {"ok": True, "charged": True, "made": ("tr_1",)}
     assert outcome(200, b'{"id": {"x": 1}}')["made"] == () and outcome(200, b"nonsense")["made"] == ()
-    assert outcome(422, b"{}")["charged"] is False and outcome(409, b"{}")["charged"] is None
+    assert outcome(422, b"{}")["charged"] is False and outcome(409, b"{}")["charged"] is False
     assert outcome(503, b"")["charged"] is None
 
 

@@ -80,6 +80,8 @@ class Outcome:
     service counted in its own terms (`input_tokens`, `cache_read_tokens`, …), from which the real price follows.
     `opens` names what this action began and later ones carry on (a multipart upload): see `Call.part_of`. `made` are
     names for the log; `holdings` are those things that live on and may cost, each with what is needed to end it.
+    `elapsed_milliseconds` is how long the answer took by the gateway's own clock, from the first byte sent to its end,
+    rounded up; 0 where nobody measured.
     """
 
     status: int
@@ -91,6 +93,7 @@ class Outcome:
     usage: Mapping[str, int] = field(default_factory=dict)
     opens: str = ""
     holdings: tuple[Made, ...] = ()
+    elapsed_milliseconds: int = 0
 
 
 def usd_text(usd_micros: int) -> str:

@@ -1,4 +1,4 @@
-"""What the meters of services that answer in JSON share: a small answer kept whole, and what its status proves."""
+"""What the meters of services that answer in JSON share: a small answer kept whole."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ from comptroller.decode.jsontext import MalformedJson, parse_json
 
 ANSWER_BYTES_MAX = 1 << 20
 """A longer answer is passed on and nothing is read from it."""
-MAY_HAVE_RUN = frozenset({408, 424, 499})
-"""Refusals of what took too long, failed half-way or was cancelled (Google's 499): it may have been charged."""
-
-
-def refused(status: int) -> bool:
-    """Whether this status proves that the service did nothing."""
-    return 400 <= status < 500 and status not in MAY_HAVE_RUN
-
-
-def charged(status: int) -> bool | None:
-    """True where the service did it, False where it surely did not; None where nobody knows, as after a 5xx."""
-    return True if 200 <= status < 300 else False if refused(status) else None
 
 
 class JsonAnswer:

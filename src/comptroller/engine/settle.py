@@ -27,6 +27,7 @@ RESTARTED = "comptroller restarted"
 PRICED = frozenset({Unit.USD_MICROS, Unit.USD_MICROS_PER_HOUR, Unit.TOKENS})
 """Units whose bound is a price: exceeded, it is distrusted. Any exceeded unit freezes the run."""
 CUT = "the response was cut before its cost was known"
+FAILED = "the service failed, and nobody knows whether it charges for that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,11 @@ class Settler:
             if outcome.charged is False and reservation.state is ReservationState.SUSPENSE:
                 # A refused repeat proves nothing about the attempt whose outcome is not known.
                 return Changes(), _Closed()
-            if not outcome.complete and Unit.USD_MICROS in reservation.amounts.keys() - actual.keys():
-                return self._suspended(reservation, now, CUT, outcome.status)
+            if reservation.amounts.get(Unit.USD_MICROS) and Unit.USD_MICROS not in actual:
+                if not outcome.complete:
+                    return self._suspended(reservation, now, CUT, outcome.status)
+                if not outcome.ok and outcome.charged is None:
+                    return self._suspended(reservation, now, FAILED, outcome.status)
             return self._settled(reservation, now, outcome, actual, action)
 
         await self._close(permit.reservation, now, decide)

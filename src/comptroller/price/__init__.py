@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Bound, Estimate, Outcome, Unit
 from comptroller.price.aws import aws_cost
 from comptroller.price.aws_compute import RUN_INSTANCES
+from comptroller.price.aws_containers import lambda_share
 from comptroller.price.azure import azure_cost
 from comptroller.price.bedrock import bedrock_bounds, bedrock_settled, is_bedrock
 from comptroller.price.book import SHIPPED, PriceBook
@@ -24,7 +26,7 @@ from comptroller.price.energy import (
 )
 from comptroller.price.fx import exchanged
 from comptroller.price.gcp import gcp_cost
-from comptroller.price.inference import affordable, affordable_output, inference_cost, model_cost
+from comptroller.price.inference import affordable, affordable_output, cut_bounds, inference_cost, model_cost
 from comptroller.price.keys import price_key, price_keys
 from comptroller.price.kubernetes import kubernetes_cost
 from comptroller.price.model_lists import PROVIDERS
@@ -139,7 +141,8 @@ def actual(action: Action, outcome: Outcome, book: PriceBook = SHIPPED) -> Mappi
     """What was really paid, as far as `outcome` proves it; a unit that is left out keeps its whole reservation.
 
     A failed call (`charged` False) cost nothing but itself, and one that was never sent (status 0) nothing at all but
-    its count. Fewer machines than asked cost their share.
+    its count. Fewer machines than asked cost their share, a function the time it ran, a stream that was cut what was
+    streamed and what may have been written unseen.
     """
     paid: dict[Unit, int] = {unit: amount for unit, amount in outcome.actual.items() if amount >= 0}
     paid[Unit.CALLS] = 1
@@ -147,7 +150,7 @@ def actual(action: Action, outcome: Outcome, book: PriceBook = SHIPPED) -> Mappi
         return {**dict.fromkeys(estimate(action, book).bounds, 0), Unit.CALLS: 1}
     costly = action.classes & _COSTLY
     if not costly:
-        return paid
+        return {**paid, **_paid_at_once(action, outcome, book)}
     if outcome.charged is False:
         paid[Unit.USD_MICROS] = 0
         if ActionClass.PROVISION in costly:
@@ -159,9 +162,39 @@ def actual(action: Action, outcome: Outcome, book: PriceBook = SHIPPED) -> Mappi
         cost = bedrock_settled(action, outcome) if is_bedrock(action) else inference_cost(action, outcome)
         if cost is not None:
             paid[Unit.USD_MICROS] = int(-(-cost * book.factor(action.account) // 1))
+    if costly == {ActionClass.INFER} and outcome.ok and not outcome.complete and Unit.TOKENS not in paid:
+        paid |= _cut(action, outcome, book)
+    if costly == {ActionClass.INFER} and Unit.TOKENS in paid:
+        paid |= _effort_of(action, paid[Unit.TOKENS])
     if costly == {ActionClass.PROVISION} and outcome.ok and action.operation == RUN_INSTANCES and _instances(outcome):
         paid |= _share(action, _instances(outcome), book)
     return paid
+
+
+def _cut(action: Action, outcome: Outcome, book: PriceBook) -> Mapping[Unit, int]:
+    """What a model call whose stream broke off cost at most; empty where nothing below its estimate is known."""
+    found = None if is_bedrock(action) else cut_bounds(action, outcome.usage)
+    if found is None or found.usd_micros is None:
+        return {}
+    paid = {Unit.USD_MICROS: int(-(-found.usd_micros * book.factor(action.account) // 1))}
+    return paid if found.tokens is None else {**paid, Unit.TOKENS: found.tokens}
+
+
+def _effort_of(action: Action, tokens: int) -> Mapping[Unit, int]:
+    """Energy and carbon of a model call that used `tokens`; empty where its model is not known."""
+    effort = model_effort(*model_of(action), Bound.exactly(tokens))
+    return {unit: amount.high for unit, amount in effort.bounds.items() if amount.high is not None}
+
+
+def _paid_at_once(action: Action, outcome: Outcome, book: PriceBook) -> Mapping[Unit, int]:
+    """Requests that cost something by themselves: nothing where they were refused, functions by the time they ran."""
+    if outcome.charged is False:
+        return {Unit.USD_MICROS: 0} if Unit.USD_MICROS in estimate(action, book).bounds else {}
+    if outcome.ok and (share := lambda_share(action, outcome)) is not None:
+        high = estimate(action, book).high(Unit.USD_MICROS)
+        # The request itself costs less than a micro-dollar.
+        return {} if high is None else {Unit.USD_MICROS: min(high, math.ceil(high * share) + 1)}
+    return {}
 
 
 def _share(action: Action, made: int, book: PriceBook) -> Mapping[Unit, int]:

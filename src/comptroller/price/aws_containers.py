@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
 
 from comptroller.core.action import Action, Value
+from comptroller.core.estimate import Outcome
 from comptroller.price.aws_compute import volume
 from comptroller.price.bill import Bill, Unpriced
 from comptroller.price.cost import Cost
@@ -111,6 +113,22 @@ def lambda_invoke(action: Action, bill: Bill) -> Cost:
     bill.once("lambda:request", tries, least=1)
     bill.once("lambda:gb-second", LAMBDA_GB_MAX * LAMBDA_SECONDS_MAX * tries, least=0)
     return bill.cost("at most 10,240 MB for 900 s")
+
+
+def lambda_share(action: Action, outcome: Outcome) -> Fraction | None:
+    """The part of an invocation's bound that was used: by the log tail where the answer has one, else by the time the
+    answer took, at the largest memory. None where nobody waits for its end, or the time is not known."""
+    queued = action.parameters.get("InvocationType") in ("Event", "DryRun")
+    if action.operation not in ("aws:lambda:Invoke", "aws:lambda:InvokeWithResponseStream") or queued:
+        return None
+    if (billed := outcome.usage.get("billed_milliseconds")) and (size := outcome.usage.get("memory_megabytes")):
+        used = Fraction(billed, 1000) * Fraction(size, 1024)
+    elif outcome.complete and outcome.elapsed_milliseconds:
+        # Rounded up, and a second more: an extension may end after the answer.
+        used = Fraction(outcome.elapsed_milliseconds // 1000 + 2) * Fraction(LAMBDA_GB_MAX)
+    else:
+        return None
+    return min(Fraction(1), used / Fraction(LAMBDA_GB_MAX * LAMBDA_SECONDS_MAX))
 
 
 def lambda_function(action: Action, bill: Bill) -> Cost:

@@ -73,6 +73,8 @@ _GENERATING: Final = frozenset(
     | {"models:streamGenerateContent", "openai.chat.completions:create"}
 )
 _EMBEDDING: Final = frozenset({"embeddings:create", "models:embedContent", "openai.embeddings:create"})
+_DEARER_MEMBERS = ("service_tier", "speed", "inference_geo")
+"""Members that choose another price, which an answer may confirm only at its end."""
 _FREE_SEARCH_TOOLS = frozenset({"web_search", "web_fetch", "tool_search_tool"})
 """Anthropic's hosted tools whose price its usage tells in full."""
 
@@ -275,6 +277,48 @@ def inference_cost(action: Action, outcome: Outcome) -> int | None:
     return settled_micros(family, model, outcome.usage)
 
 
+def cut_bounds(action: Action, usage: Mapping[str, int]) -> Bounds | None:
+    """The most that a call whose stream broke off can have cost, from what it told until then (`input_tokens`,
+    `output_tokens_max`: see `decode/llm/cut`); None where only the whole estimate bounds it. Never above the estimate.
+    """
+    family, _, operation = action.operation.partition(":")
+    ask = ask_of(action) if family in PROVIDERS and operation in _GENERATING else None
+    if ask is None or "output_tokens_max" not in usage:
+        return None
+    whole = bounds_of(ask)
+    if whole.usd_micros is None:
+        return None
+    provider = PROVIDERS[family]
+    found = find_model(family, ask.model) if not provider.dearest else None
+    read = usage.get("input_tokens", _input_tokens(ask, found))
+    limit = _output_tokens(ask, found, None)
+    written = usage["output_tokens_max"] + ask.extra_output
+    written = written if limit is None else min(limit, written)
+    if read is None:
+        return None
+    micros = _cut_micros(ask, found, usage, read, written)
+    if micros is None:
+        return None
+    tokens = read + written if whole.tokens is None else min(whole.tokens, read + written)
+    basis = "what was streamed, and what may have been written unseen"
+    return Bounds(tokens=tokens, usd_micros=min(whole.usd_micros, micros), basis=basis)
+
+
+def _cut_micros(ask: Ask, found: Any | None, usage: Mapping[str, int], read: int, written: int) -> int | None:
+    if PROVIDERS[ask.provider].free:
+        return 0
+    if "input_tokens" in usage and not any(ask.members.get(name) for name in _DEARER_MEMBERS):
+        told = {name: count for name, count in usage.items() if name != "output_tokens_max"}
+        exact = settled_micros(ask.provider, ask.model, {**told, "output_tokens": written})
+        if exact is not None:
+            return exact
+    rates = _rates(ask, found, read)
+    if rates is None:
+        return None
+    percent = PROVIDERS[ask.provider].region_percent * ask.percent
+    return whole_micros((rates[0] * read + rates[1] * written) * percent / 10_000)
+
+
 def _dearest_micros(family: str, usage: Mapping[str, int]) -> int | None:
     """What counted tokens cost at most, where nobody knows of which model they are."""
     rates = dearest_text(family)
@@ -401,6 +445,7 @@ __all__ = [
     "Ask",
     "Bounds",
     "affordable_output",
+    "cut_bounds",
     "find_model",
     "inference_bounds",
     "inference_cost",

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Self
@@ -175,11 +175,21 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for chunk in answer.body:
-            if chunk:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                self.wfile.flush()
+        with contextlib.closing(_told(answer.body)) as chunks:
+            for chunk in chunks:
+                if chunk:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                    self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _exchange
+
+
+def _told(body: Iterable[bytes]) -> Generator[bytes, None, None]:
+    """The chunks of a body, whose own maker learns at once when nobody takes them any more."""
+    try:
+        yield from body
+    finally:
+        if isinstance(body, Generator):
+            body.close()

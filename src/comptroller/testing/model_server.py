@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -52,6 +52,17 @@ class Asked:
     output_tokens: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """What the server charges for one request: of a stream whose reader left, what it wrote until it noticed."""
+
+    path: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cut: bool
+
+
 Script = Callable[[Conversation], Turn]
 
 
@@ -69,7 +80,18 @@ class _Reply:
     number: int
     model: str
     input_tokens: int
+    pace: Callable[[], None] = lambda: None
     output_tokens: int = field(init=False)
+    written: int = field(init=False, default=0)
+    """Characters that a stream has written so far."""
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """`text` bit by bit, counted as it is written."""
+        for n in range(0, len(text), STREAM_PIECE_CHARACTERS):
+            self.pace()
+            piece = text[n : n + STREAM_PIECE_CHARACTERS]
+            self.written += len(piece)
+            yield piece
 
     def __post_init__(self) -> None:
         said = self.turn.text + "".join(c.name + json.dumps(dict(c.arguments)) for c in self.turn.calls)
@@ -77,10 +99,20 @@ class _Reply:
 
 
 class ModelServer:
-    """Serves at `url` (`/v1/chat/completions`, `/v1/responses`, `/v1/messages`); stateless but for `asked`."""
+    """Serves at `url` (`/v1/chat/completions`, `/v1/responses`, `/v1/messages`); stateless but for `asked` and
+    `charged`, its own account of what it wrote. `pace` is called before each piece of a stream."""
 
-    def __init__(self, script: Script, *, port: int = 0, api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        port: int = 0,
+        api_key: str | None = None,
+        pace: Callable[[], None] = lambda: None,
+    ) -> None:
         self._script = script
+        self._pace = pace
+        self.charged: list[Charged] = []
         self._api_key = api_key
         self._lock = threading.Lock()
         self.asked: list[Asked] = []
@@ -114,6 +146,7 @@ class ModelServer:
             number=conversation.turn,
             model=conversation.model,
             input_tokens=max(1, len(request.body) // BYTES_PER_TOKEN),
+            pace=self._pace,
         )
         stream = bool(body.get("stream"))
         with self._lock:
@@ -128,8 +161,30 @@ class ModelServer:
                 )
             )
         if not stream:
+            self._charge(request.path, reply, cut=False)
             return _document(dialect.whole(reply))
-        return HttpAnswer(content_type="text/event-stream", body=dialect.streamed(reply, body))
+        events = self._streamed(request.path, reply, dialect.streamed(reply, body))
+        return HttpAnswer(content_type="text/event-stream", body=events)
+
+    def _streamed(self, path: str, reply: _Reply, events: Iterator[bytes]) -> Iterator[bytes]:
+        whole = False
+        try:
+            yield from events
+            whole = True
+        finally:
+            self._charge(path, reply, cut=not whole)
+
+    def _charge(self, path: str, reply: _Reply, *, cut: bool) -> None:
+        so_far = min(reply.output_tokens, 1 + -(-reply.written // BYTES_PER_TOKEN))
+        charged = Charged(
+            path=path,
+            model=reply.model,
+            input_tokens=reply.input_tokens,
+            output_tokens=so_far if cut else reply.output_tokens,
+            cut=cut,
+        )
+        with self._lock:
+            self.charged.append(charged)
 
 
 def _document(value: object, *, status: int = 200) -> HttpAnswer:
@@ -147,10 +202,6 @@ def _text(content: object) -> str:
             return _text(inner)
         case _:
             return ""
-
-
-def _pieces(text: str) -> Iterable[str]:
-    return (text[n : n + STREAM_PIECE_CHARACTERS] for n in range(0, len(text), STREAM_PIECE_CHARACTERS))
 
 
 def _event(value: Mapping[str, object]) -> bytes:
@@ -212,7 +263,7 @@ def _chat_streamed(reply: _Reply, body: Mapping[str, Any]) -> Iterator[bytes]:
         return _event({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
     yield chunk({"role": "assistant", "content": ""})
-    for piece in _pieces(reply.turn.text):
+    for piece in reply.pieces(reply.turn.text):
         yield chunk({"content": piece})
     for call in _chat_calls(reply):
         yield chunk({"tool_calls": [call]})
@@ -291,31 +342,30 @@ def _responses_whole(reply: _Reply) -> dict[str, object]:
 
 
 def _responses_streamed(reply: _Reply, body: Mapping[str, Any]) -> Iterator[bytes]:
+    for number, event in enumerate(_responses_events(reply)):
+        yield _event({**event, "sequence_number": number})
+
+
+def _responses_events(reply: _Reply) -> Iterator[dict[str, object]]:
     whole = _responses_whole(reply)
-    events: list[dict[str, object]] = [
-        {"type": "response.created", "response": {**whole, "output": [], "status": "in_progress", "usage": None}}
-    ]
+    yield {"type": "response.created", "response": {**whole, "output": [], "status": "in_progress", "usage": None}}
     for n, item in enumerate(_responses_items(reply)):
         at = {"item_id": item["id"], "output_index": n}
         if item["type"] == "message":
             empty = {"type": "output_text", "text": "", "annotations": []}
-            events.append({"type": "response.output_item.added", "output_index": n, "item": {**item, "content": []}})
-            events.append({"type": "response.content_part.added", **at, "content_index": 0, "part": empty})
-            for piece in _pieces(reply.turn.text):
-                events.append(
-                    {"type": "response.output_text.delta", **at, "content_index": 0, "delta": piece, "logprobs": []}
-                )
+            yield {"type": "response.output_item.added", "output_index": n, "item": {**item, "content": []}}
+            yield {"type": "response.content_part.added", **at, "content_index": 0, "part": empty}
+            for piece in reply.pieces(reply.turn.text):
+                yield {"type": "response.output_text.delta", **at, "content_index": 0, "delta": piece, "logprobs": []}
             done = {"content_index": 0, "text": reply.turn.text, "logprobs": []}
-            events.append({"type": "response.output_text.done", **at, **done})
+            yield {"type": "response.output_text.done", **at, **done}
         else:
-            events.append({"type": "response.output_item.added", "output_index": n, "item": {**item, "arguments": ""}})
+            yield {"type": "response.output_item.added", "output_index": n, "item": {**item, "arguments": ""}}
             arguments = item["arguments"]
-            events.append({"type": "response.function_call_arguments.delta", **at, "delta": arguments})
-            events.append({"type": "response.function_call_arguments.done", **at, "arguments": arguments})
-        events.append({"type": "response.output_item.done", "output_index": n, "item": item})
-    events.append({"type": "response.completed", "response": whole})
-    for number, event in enumerate(events):
-        yield _event({**event, "sequence_number": number})
+            yield {"type": "response.function_call_arguments.delta", **at, "delta": arguments}
+            yield {"type": "response.function_call_arguments.done", **at, "arguments": arguments}
+        yield {"type": "response.output_item.done", "output_index": n, "item": item}
+    yield {"type": "response.completed", "response": whole}
 
 
 # ---------------------------------------------------------------- Anthropic messages
@@ -364,17 +414,13 @@ def _messages_streamed(reply: _Reply, body: Mapping[str, Any]) -> Iterator[bytes
     for n, block in enumerate(blocks):
         if block["type"] == "text":
             empty: dict[str, object] = {"type": "text", "text": ""}
-            deltas: list[dict[str, object]] = [
-                {"type": "text_delta", "text": piece} for piece in _pieces(block["text"])
-            ]
+            kind, member, written = "text_delta", "text", block["text"]
         else:
             empty = {**block, "input": {}}
-            deltas = [
-                {"type": "input_json_delta", "partial_json": piece} for piece in _pieces(json.dumps(block["input"]))
-            ]
+            kind, member, written = "input_json_delta", "partial_json", json.dumps(block["input"])
         yield _event({"type": "content_block_start", "index": n, "content_block": empty})
-        for delta in deltas:
-            yield _event({"type": "content_block_delta", "index": n, "delta": delta})
+        for piece in reply.pieces(written):
+            yield _event({"type": "content_block_delta", "index": n, "delta": {"type": kind, member: piece}})
         yield _event({"type": "content_block_stop", "index": n})
     ending = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
     yield _event({"type": "message_delta", "delta": ending, "usage": {"output_tokens": reply.output_tokens}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Sequence
 
@@ -10,17 +12,20 @@ from botocore.parsers import create_parser
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.made import Made
-from comptroller.decode.answer import charged
 from comptroller.decode.aws import index, uploads
 from comptroller.decode.aws.lasting import lasting
 from comptroller.decode.aws.made import made
 from comptroller.decode.aws.model_source import operation
+from comptroller.decode.charged import charged
 from comptroller.decode.llm.bedrock import asks_model, bedrock_usage
 
 BODY_BYTES_MAX = 1 << 20
 KEPT_CLASSES = frozenset({ActionClass.PROVISION, ActionClass.PAY, ActionClass.ENTITLE, ActionClass.EXECUTE})
 """Whose responses name something that lives on."""
 
+LOGGED = frozenset({"aws:lambda:Invoke"})
+LOG_CHARACTERS_MAX = 16_384
+_REPORT = re.compile(rb"REPORT RequestId: [^\n]*?\tBilled Duration: (\d{1,9}) ms\tMemory Size: (\d{1,6}) MB[^\n]*\s*\Z")
 _ERROR_ROOT = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<(?:Error|ErrorResponse)[ >/]")
 
 
@@ -33,6 +38,8 @@ class AwsMeter:
         self._headers: dict[str, str] = {}
         self._body = bytearray()
         self._cut = False
+        self.charged_whole = asks_model(action)
+        """Bedrock writes to the end whoever reads: see `decode/llm/cut`."""
 
     def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The response's status and headers."""
@@ -61,11 +68,13 @@ class AwsMeter:
             usage = bedrock_usage(self._action, self._headers, body, complete=complete and not self._cut)
             if usage:
                 actual[Unit.TOKENS] = usage["input_tokens"] + usage["output_tokens"]
+        elif ok and self._action.operation in LOGGED:
+            usage = _billed(self._headers.get("x-amz-log-result", ""))
         return Outcome(
             status=self._status,
             ok=ok,
             complete=complete,
-            charged=False if failed_inside else charged(self._status),
+            charged=False if failed_inside else charged(self._action.operation, self._status),
             actual=actual,
             made=names,
             usage=usage,
@@ -96,3 +105,14 @@ class AwsMeter:
         if "json" in media:
             return next((one for one in spoken if one.endswith("json")), spoken[0])
         return next((one for one in spoken if one in ("ec2", "query", "rest-xml")), spoken[0])
+
+
+def _billed(tail: str) -> dict[str, int]:
+    """What the log tail of an invocation says was billed. Its last line is the service's own; those above it are the
+    function's, which may print what it likes."""
+    try:
+        text = base64.b64decode(tail[:LOG_CHARACTERS_MAX], validate=True)
+    except (binascii.Error, ValueError):
+        return {}
+    found = _REPORT.search(text)
+    return {} if found is None else {"billed_milliseconds": int(found[1]), "memory_megabytes": int(found[2])}

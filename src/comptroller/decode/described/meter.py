@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from comptroller.core.estimate import Outcome
 from comptroller.decode.answer import JsonAnswer
+from comptroller.decode.charged import ANY, charged
 from comptroller.decode.described.place import Fields, Place
 from comptroller.decode.shape import Undecodable
 
 MADE_MAX = 20
 ID_CHARACTERS_MAX = 255
-NOTHING_DONE = frozenset({400, 401, 402, 403, 404, 405, 415, 422})
-"""Answers after which a service has surely done nothing."""
 
 
 class DescribedMeter(JsonAnswer):
@@ -23,8 +22,13 @@ class DescribedMeter(JsonAnswer):
     def finish(self, *, complete: bool) -> Outcome:
         """What was refused as wrong or forbidden did nothing; after any other failure nobody knows."""
         ok = 100 <= self.status < 400
-        charged = False if self.status in NOTHING_DONE else True if ok else None
-        return Outcome(status=self.status, ok=ok, complete=complete, charged=charged, made=self._ids())
+        return Outcome(
+            status=self.status,
+            ok=ok,
+            complete=complete,
+            charged=True if ok else charged(ANY, self.status),
+            made=self._ids(),
+        )
 
     def _ids(self) -> tuple[str, ...]:
         document = self.document()

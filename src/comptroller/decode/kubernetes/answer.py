@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
-from comptroller.decode.answer import JsonAnswer, charged
+from comptroller.decode.answer import JsonAnswer
+from comptroller.decode.charged import charged
 
 CREATED = 201
 NAME_CHARACTERS_MAX = 512
@@ -39,6 +40,7 @@ class MadeMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         makes = not action.classes <= LOOKING and action.operation.endswith((":create", ":patch", ":update"))
         super().__init__(wanted=makes)
+        self._operation = action.operation
         self._kind = action.operation.removeprefix("kubernetes:").partition(":")[0].partition("/")[2]
 
     def finish(self, *, complete: bool) -> Outcome:
@@ -47,7 +49,7 @@ class MadeMeter(JsonAnswer):
             status=self.status,
             ok=self.ok,
             complete=complete,
-            charged=charged(self.status),
+            charged=charged(self._operation, self.status),
             made=self._made() if self.status == CREATED else (),
         )
 

@@ -12,6 +12,7 @@ from comptroller.core.request import NativeResponse, Outgoing, Request, Unencoda
 from comptroller.core.verdict import Verdict
 from comptroller.decode.http import content_type_of, refusal_code, refuse_upgrade
 from comptroller.decode.jsontext import MalformedJson, dump_json, parse_object
+from comptroller.decode.llm.cut import in_flight_tokens
 from comptroller.decode.llm.form import CONTENT, FORM_TYPE, dump_form, parse_form
 from comptroller.decode.llm.limits import has_limit, lowered, output_limit
 from comptroller.decode.llm.meter import Dialect, UsageMeter
@@ -323,7 +324,13 @@ class ModelCodec:
     def meter(self, action: Action) -> UsageMeter:
         """Reads usage."""
         infer = ActionClass.INFER in action.classes and not action.parts
-        return UsageMeter(self.dialect, infer=infer, hide_usage=self._hides_usage(action))
+        return UsageMeter(
+            self.dialect,
+            operation=action.operation,
+            infer=infer,
+            hide_usage=self._hides_usage(action),
+            in_flight=in_flight_tokens(self.name, action.parameters) if infer else None,
+        )
 
     def _hides_usage(self, action: Action) -> bool:
         return False

@@ -216,7 +216,12 @@ class GeminiCodec(OpenAICodec):
         """Reads `usageMetadata`, or OpenAI's `usage` on the compatible paths."""
         compatible = action.operation.startswith(f"gemini:{COMPATIBLE}")
         infer = ActionClass.INFER in action.classes and not action.parts
-        return UsageMeter("openai" if compatible else "gemini", infer=infer, hide_usage=self._hides_usage(action))
+        return UsageMeter(
+            "openai" if compatible else "gemini",
+            operation=action.operation,
+            infer=infer,
+            hide_usage=self._hides_usage(action),
+        )
 
     def _adds_usage(self, action: Action) -> bool:
         return action.operation == "gemini:openai.chat.completions:create" and action.parameters.get("stream") is True

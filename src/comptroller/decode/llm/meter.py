@@ -7,8 +7,9 @@ from typing import Literal
 
 from comptroller.core.action import Value
 from comptroller.core.estimate import Outcome, Unit
-from comptroller.decode.answer import refused
+from comptroller.decode.charged import charged
 from comptroller.decode.jsontext import MalformedJson, parse_json
+from comptroller.decode.llm.cut import Seen
 from comptroller.decode.shape import media_type
 
 METER_BYTES_MAX = 4 << 20
@@ -27,10 +28,28 @@ Dialect = Literal["openai", "anthropic", "gemini"]
 class UsageMeter:
     """One response of a model service. `outcome.usage` has `input_tokens` (cached ones included), `output_tokens`,
     `cache_read_tokens`, `cache_write_tokens`, `cache_write_1h_tokens`, `web_searches`, tokens of other media
-    (`input_audio_tokens`, …) and the flags `tier_fast`, `tier_flex`, `geo_us`, `untold`, as far as the answer tells."""
+    (`input_audio_tokens`, …) and the flags `tier_fast`, `tier_flex`, `geo_us`, `untold`, as far as the answer tells.
 
-    def __init__(self, dialect: Dialect, *, infer: bool = True, hide_usage: bool = False) -> None:
+    Of a stream that was cut it has what was told until then and, where the service stops when its reader leaves,
+    `output_tokens_max`: the most that it can have written. `in_flight` is how much of that nobody saw (None: it writes
+    on, or writes what the stream does not show).
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        operation: str = "",
+        infer: bool = True,
+        hide_usage: bool = False,
+        in_flight: int | None = None,
+    ) -> None:
         self._dialect = dialect
+        self._operation = operation
+        self._in_flight = in_flight
+        self._shown = Seen()
+        self.charged_whole = infer and in_flight is None
+        """Whether the service is not known to stop when its reader leaves: reading on costs nothing then."""
         self._infer = infer
         self._hide = hide_usage
         self._status = 0
@@ -89,10 +108,13 @@ class UsageMeter:
         return b"" if _usage_only(rest) else rest
 
     def finish(self, *, complete: bool) -> Outcome:
-        """Usage where the answer told all of it. A cut answer tells nothing: the whole estimate stays held."""
+        """Usage where the answer told all of it, and what is known of it where it was cut."""
         if self._held and not self._overflow:
+            if self._events and not complete:
+                # A line that broke off: what is in it counts as if all of it were written by the model.
+                self._shown.tokens_max += len(self._held)
             if self._events:
-                self._line(bytes(self._held).rstrip(b"\r"))
+                self._line(bytes(self._held).rstrip(b"\r"), broken=not complete)
             else:
                 self._document(bytes(self._held))
             self._held = bytearray()
@@ -101,30 +123,49 @@ class UsageMeter:
         told = ok and whole and self._seen and self._infer
         usage = {name: n for name, n in self._usage.items() if not name.startswith("_")} if told else {}
         tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+        if ok and not whole and self._infer:
+            usage = self._cut()
         return Outcome(
             status=self._status,
             ok=ok,
             complete=whole,
-            charged=False if refused(self._status) else (True if told else None),
+            charged=True if told else None if ok or self._failed else charged(self._operation, self._status),
             actual={Unit.TOKENS: tokens} if told else {},
             made=(self._id,) if self._id and ok else (),
             usage=usage,
         )
 
-    def _line(self, line: bytes) -> None:
+    def _cut(self) -> dict[str, int]:
+        """What is known of an answer that broke off: never all of it, and nothing that may yet prove too little."""
+        usage = {name: n for name, n in self._usage.items() if not name.startswith("_")}
+        if self._dialect == "anthropic" and "_input_tokens" in self._usage:
+            read = self._usage.get("_cache_read_input_tokens", 0)
+            made = self._usage.get("_cache_creation_input_tokens", 0)
+            usage["input_tokens"] = self._usage["_input_tokens"] + read + made
+            usage |= {"cache_read_tokens": read, "cache_write_tokens": made}
+        usage.pop("output_tokens", None)
+        seen = self._shown
+        if self._events and self._in_flight is not None and seen.begun and not seen.opaque and not self._overflow:
+            usage["output_tokens_max"] = seen.tokens_max + self._in_flight
+        return usage
+
+    def _line(self, line: bytes, *, broken: bool = False) -> None:
         if not line.startswith(b"data:"):
             return
         text = line[5:].strip()
         if text == b"[DONE]":
             self._ended = True
-        elif b'"usage' in text or b'"type"' in text or b'"error"' in text:
-            self._document(text)
+        elif self._in_flight is not None or b'"usage' in text or b'"type"' in text or b'"error"' in text:
+            self._document(text, broken=broken)
 
-    def _document(self, text: bytes) -> None:
+    def _document(self, text: bytes, *, broken: bool = False) -> None:
         try:
             document = parse_json(text)
         except MalformedJson:
+            self._shown.opaque = self._shown.opaque or not broken
             return
+        if self._events and self._in_flight is not None:
+            self._shown.event(document)
         if self._dialect == "gemini":
             self._gemini_document(document)
             return

@@ -9,7 +9,8 @@ from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.verdict import Verdict
-from comptroller.decode.answer import JsonAnswer, charged
+from comptroller.decode.answer import JsonAnswer
+from comptroller.decode.charged import charged
 from comptroller.decode.http import content_type_of, refusal_code, refuse_upgrade
 from comptroller.decode.jsontext import MalformedJson, dump_json, parse_object
 from comptroller.decode.shape import (
@@ -237,6 +238,7 @@ class StripeMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         super().__init__(wanted=not action.classes <= {ActionClass.READ, ActionClass.REVEAL})
         self._pays = ActionClass.PAY in action.classes
+        self._operation = action.operation
 
     def finish(self, *, complete: bool) -> Outcome:
         """What the answer proved: a declined card, for one, moved nothing."""
@@ -249,7 +251,7 @@ class StripeMeter(JsonAnswer):
             status=self.status,
             ok=self.ok,
             complete=complete,
-            charged=charged(self.status),
+            charged=charged(self._operation, self.status),
             actual=actual,
             made=(identity[:255],) if isinstance(identity, str) and identity else (),
         )

@@ -122,6 +122,10 @@ class Exchange:
         except WireTimeoutError:
             raise UpstreamError("upstream_timeout", "the service stopped in its answer", sent=True) from None
 
+    def within(self, patience: float) -> None:
+        """From now on `wait` takes at most this long, also where it has begun."""
+        self.wire.within(min(self._settings.response_idle_seconds_max, patience))
+
     async def _event(self) -> h11.Event:
         while True:
             try:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from comptroller.core.action import Action
 from comptroller.core.approval import Approval
@@ -20,7 +21,7 @@ from comptroller.core.request import (
     Unencodable,
 )
 from comptroller.core.verdict import Reason, Verdict, VerdictKind
-from comptroller.decode.codec import Codec
+from comptroller.decode.codec import Codec, Meter
 from comptroller.enforce.gateway.answers import heartbeat_for, plain_error, with_reason
 from comptroller.enforce.gateway.body import Allowance, BodyFilter, Held, Spool, read_bound, remaining
 from comptroller.enforce.gateway.credentials import CredentialBroker, NoCredentialError
@@ -68,6 +69,14 @@ class _Fate:
     outcome: Outcome | None = None
     sent: bool = False
     why: str = "the gateway stopped before the answer was read"
+    meter: Meter | None = None
+    """What read the answer so far, once its head has come."""
+
+    def told(self) -> Outcome | None:
+        """What is known where the answer was not read to its end because the gateway stopped: none where it had told
+        nothing about its cost."""
+        outcome = self.meter.finish(complete=False) if self.meter is not None else None
+        return outcome if outcome is not None and outcome.usage else None
 
 
 class Flow:
@@ -287,13 +296,16 @@ class Flow:
 
     async def _release(self, released: Released, request: Request, body: AsyncIterator[bytes] | None) -> None:
         fate = _Fate()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         self.busy = True
         try:
             outgoing = self._outgoing(released, request)
             fate.sent = True
             exchange = await self._line.upstream.send(outgoing, released.permit, released.action, body=body)
             try:
-                fate.outcome = await self._relay(exchange, released, outgoing.secret)
+                outcome = await self._relay(exchange, released, outgoing.secret, fate)
+                fate.outcome = replace(outcome, elapsed_milliseconds=ceil((clock() - began) * 1000))
             finally:
                 exchange.abort()
         except UpstreamError as error:
@@ -307,6 +319,9 @@ class Flow:
             await self._deny(request, released.codec, released.action, code, str(error))
         except BadRequestError:
             fate.why = "the request's body was broken on its way"
+            raise
+        except asyncio.CancelledError:
+            fate.outcome = fate.outcome or fate.told()
             raise
         finally:
             await self._begin_books(released.permit, fate)
@@ -354,12 +369,28 @@ class Flow:
 
     # ------------------------------------------------------------ the answer
 
-    async def _relay(self, exchange: Exchange, released: Released, secret: str) -> Outcome:
+    async def _relay(self, exchange: Exchange, released: Released, secret: str, fate: _Fate) -> Outcome:
         """Pass the answer on as it comes, and let the meter read it; a client that left is outlived, within bounds."""
         head = await exchange.head()
         meter = released.codec.meter(released.action)
         relay = Relay(self._http, self._line.settings, meter, secret=secret, note=released.lowered)
         relay.head(head.status, head.reason, head.headers)
+        fate.meter = meter
+        self._http.wire.on_lost = lambda: exchange.within(relay.leave())
+        try:
+            if not await self._pass_on(exchange, relay):
+                return meter.finish(complete=False)
+        finally:
+            self._http.wire.on_lost = None
+        if not exchange.complete:
+            await relay.cut()
+            return meter.finish(complete=False)
+        exchange.release()
+        await relay.end()
+        return meter.finish(complete=True)
+
+    async def _pass_on(self, exchange: Exchange, relay: Relay) -> bool:
+        """Pass the body on; False where it was cut, or not waited for."""
         while True:
             try:
                 piece = exchange.poll()
@@ -369,20 +400,14 @@ class Flow:
                     continue
             except UpstreamError:
                 await relay.cut()
-                return meter.finish(complete=False)
+                return False
             if piece is None:
-                break
+                return True
             relay.feed(piece)
             if relay.waiting >= FLUSH_BYTES:
                 await relay.flush()
             if relay.exhausted:
-                return meter.finish(complete=False)
-        if not exchange.complete:
-            await relay.cut()
-            return meter.finish(complete=False)
-        exchange.release()
-        await relay.end()
-        return meter.finish(complete=True)
+                return False
 
 
 def _carried(action: Action) -> int:

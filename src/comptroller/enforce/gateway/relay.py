@@ -14,7 +14,8 @@ from comptroller.enforce.gateway.wire import WireClosedError, WireTimeoutError
 class Relay:
     """One answer on its way, `secret` blotted out; `note` tells the client how its request was lowered.
 
-    A meter may have `pass_on` and `flush`: what the client receives is then its choice.
+    A meter may have `pass_on` and `flush`: what the client receives is then its choice. One with `charged_whole` reads
+    an answer that costs the same whether it is read or not: it is read to its end for longer.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Relay:
         self._drained = 0
         self._unpacker = Unpacker((), bytes_max=0)
         self._edit = getattr(meter, "pass_on", None)
+        self._charged_whole = bool(getattr(meter, "charged_whole", False))
 
     def head(self, status: int, reason: bytes, headers: tuple[tuple[str, str], ...]) -> None:
         """The answer's head."""
@@ -98,12 +100,20 @@ class Relay:
         await self.flush()
         self._http.wire.abort()
 
+    def leave(self) -> float:
+        """The client has left while nothing was written to it. Returns how long the answer may still take."""
+        if self._left_at is None:
+            self._left_at = self._http.wire.now
+        return self.patience or 0.0
+
     @property
     def patience(self) -> float | None:
         """How many seconds the answer may still take once the client has left; None while it is there."""
         if self._left_at is None:
             return None
-        return max(0.0, self._left_at + self._settings.drain_seconds_max - self._http.wire.now)
+        limits = self._settings
+        seconds = limits.drain_whole_seconds_max if self._charged_whole else limits.drain_seconds_max
+        return max(0.0, self._left_at + seconds - self._http.wire.now)
 
     @property
     def exhausted(self) -> bool:

@@ -75,6 +75,8 @@ class GatewaySettings:
     drain_bytes_max: int = 16 << 20
     drain_seconds_max: float = 30.0
     """After the client left: how much of the answer is still read to learn what it cost."""
+    drain_whole_seconds_max: float = 600.0
+    """The same where the service writes, and charges, to the end whoever reads."""
     close_seconds_max: float = 5.0
     """How long calls in flight may finish once their box has ended."""
     meter_bytes_max: int = 64 << 20

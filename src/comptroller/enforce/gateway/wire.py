@@ -51,6 +51,8 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._closer: asyncio.TimerHandle | None = None
         self.on_gone: Callable[[], None] | None = None
+        self.on_lost: Callable[[], None] | None = None
+        """Called once when nothing can be written any more; `on_gone` when nothing more will come."""
 
     # ------------------------------------------------------------ what asyncio calls
 
@@ -92,6 +94,8 @@ class Wire(asyncio.Protocol):
         if self._closer is not None:
             self._closer.cancel()
         self._ended()
+        if self.on_lost is not None:
+            self.on_lost()
 
     def pause_writing(self) -> None:
         """Too much is waiting to be written."""
