@@ -48,7 +48,7 @@ class Way(StrEnum):
 
 
 class Liveness(StrEnum):
-    """What an answer says about a thing. Only `GONE` and, for what can be started again, `STOPPED` are terminal."""
+    """What an answer says about a thing. `GONE`: it is no more, or it has ended for good (a job that is done)."""
 
     LIVE = "live"
     STOPPED = "stopped"

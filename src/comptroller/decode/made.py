@@ -13,10 +13,11 @@ from typing import Protocol, cast
 from comptroller.core.action import Action
 from comptroller.core.estimate import Outcome
 from comptroller.core.made import Ended, Liveness, Made, Seen, Way
-from comptroller.core.request import PLAIN_PREFIX, Header, Request
+from comptroller.core.request import Header, Request
 from comptroller.decode.answer import ANSWER_BYTES_MAX
+from comptroller.decode.asked import request_at
 
-FAMILIES: tuple[str, ...] = ("aws",)
+FAMILIES: tuple[str, ...] = ("aws", "kubernetes")
 MODULES: Mapping[str, str] = {family: f"comptroller.decode.{family}.holdings" for family in FAMILIES}
 """Family -> the module that knows its things; imported with the first one."""
 
@@ -67,20 +68,12 @@ def order(made: Made, way: Way, *, agent: str, run: str) -> Action | None:
 
 def request_for(action: Action) -> Request:
     """The request that an action of our own stands in for: what `codec_for` and `encode` are given with it."""
-    scheme = "http" if action.endpoint.startswith(PLAIN_PREFIX) else "https"
-    port = action.endpoint.rpartition(":")[2]
     module = _of(action.operation.partition(":")[0])
-    return Request(
-        scheme="http" if scheme == "http" else "https",
-        method="POST",
-        host=action.host,
-        port=int(port) if port.isdigit() else 80 if scheme == "http" else 443,
-        target="/",
-        headers=module.headers(action) if module is not None else (),
-        body=b"",
+    return request_at(
+        action.endpoint,
         agent=action.agent,
         run=action.run,
-        accounts={},
+        headers=module.headers(action) if module is not None else (),
     )
 
 

@@ -8,8 +8,8 @@ from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
 from comptroller.decode.answer import JsonAnswer
 from comptroller.decode.charged import charged
+from comptroller.decode.kubernetes.lasting import CREATED, lasting
 
-CREATED = 201
 NAME_CHARACTERS_MAX = 512
 LOOKING = frozenset({ActionClass.READ, ActionClass.REVEAL})
 
@@ -40,7 +40,7 @@ class MadeMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         makes = not action.classes <= LOOKING and action.operation.endswith((":create", ":patch", ":update"))
         super().__init__(wanted=makes)
-        self._operation = action.operation
+        self._action = action
         self._kind = action.operation.removeprefix("kubernetes:").partition(":")[0].partition("/")[2]
 
     def finish(self, *, complete: bool) -> Outcome:
@@ -49,8 +49,9 @@ class MadeMeter(JsonAnswer):
             status=self.status,
             ok=self.ok,
             complete=complete,
-            charged=charged(self._operation, self.status),
+            charged=charged(self._action.operation, self.status),
             made=self._made() if self.status == CREATED else (),
+            holdings=lasting(self._action, self.status, self.members()),
         )
 
     def _made(self) -> tuple[str, ...]:
