@@ -148,7 +148,7 @@ def served(home: Path) -> Iterator[Served]:
 def test_verbs_against_a_server(served: Served) -> None:
     shown = json.loads(call("budget", "show", "--json").stdout)["budgets"]
     assert {row["unit"] for row in shown} == {"usd_micros", "calls"}
-    assert "$50.00 left of $50.00 per month" in call("budget", "show").output
+    assert "$50.00 left of $50.00 a month" in call("budget", "show").output
     done = call("budget", "set", "agent", "usd", "12.50", "--window", "day")
     assert done.exit_code == 0 and "$12.50" in done.output
     assert call("budget", "set", "agent", "usd", "lots").exit_code == 2

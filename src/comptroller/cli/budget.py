@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from comptroller.cli.client import Client, config_option, json_option, print_json
-from comptroller.cli.show import budget_lines
+from comptroller.cli.show import budget_key, budget_lines
 from comptroller.core.budget import OnExceed
 
 
@@ -32,6 +32,8 @@ def show(every: bool, as_json: bool, config: Path | None) -> None:
     shown = [row for row in rows if row["scope"] not in ended or row["dispatched"] + row["reserved"] + row["suspense"]]
     for line in budget_lines(shown) or ["no limit is set: nothing that costs can pass"]:
         click.echo(line)
+    if shown:
+        click.echo(budget_key())
     if hidden := len({row["scope"] for row in rows} - {row["scope"] for row in shown}):
         click.echo(f"not shown: {hidden} ended run{'s' if hidden > 1 else ''} with nothing held (--all)")
 
@@ -63,4 +65,5 @@ def set_command(
         print_json(done)
         return
     click.echo(done["budget"]["scope"])
-    click.echo(budget_lines([done["budget"]])[-1].strip())
+    for line in budget_lines([done["budget"]])[1:]:
+        click.echo(line.strip())

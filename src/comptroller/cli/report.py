@@ -6,20 +6,22 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import IO
 
 import click
 
 from comptroller.cli.client import config_option, config_path, json_option
 from comptroller.compose import open_log
 from comptroller.core.config import Config
-from comptroller.core.currency import Display
 from comptroller.core.errors import UsageError
 from comptroller.core.spend import Dimension, Principal, Query
 from comptroller.server.place import Paths, load_config
 from comptroller.server.spend.focus import billed_by, focus_rows, write_csv
-from comptroller.server.spend.gather import Gathered, gather
+from comptroller.server.spend.gather import gather
+from comptroller.server.spend.page import Groupings, spend_page
 from comptroller.server.spend.parquet import arrow, write_parquet
 from comptroller.server.spend.table import notes, report_json, table_lines
 
@@ -38,10 +40,10 @@ def report() -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "parquet"]),
+    type=click.Choice(["table", "csv", "parquet", "html"]),
     default="table",
     show_default=True,
-    help="csv and parquet have the columns of FOCUS.",
+    help="csv and parquet have the columns of FOCUS; html is one page with plots.",
 )
 @click.option("--since", help="From this day or moment (UTC): 2026-11-01.")
 @click.option("--until", help="Until before this day or moment (UTC).")
@@ -77,35 +79,42 @@ def spend(
     shown = loaded.prices.shown_in(currency)
     if form in ("csv", "parquet"):
         grouped = billed_by(grouped)
-    found = _gathered(Paths.of(path), loaded, grouped, query)
-    _written(found, form if not as_json else "json", loaded, shown, output)
-
-
-def _gathered(paths: Paths, config: Config, by: Sequence[Dimension], query: Query) -> Gathered:
-    with open_log(paths) as log:
-        return gather(log, by, query, known=_known(config), progress=_progress)
-
-
-def _written(found: Gathered, form: str, config: Config, shown: Display, output: Path | None) -> None:
-    bill = focus_rows(found.rows, found.by, organization=config.organization, shown=shown)
-    name = str(output or "-")
-    match form:
+    plots = Groupings(grouped)
+    with open_log(Paths.of(path)) as log:
+        found = gather(
+            log,
+            grouped,
+            query,
+            others=plots.all if form == "html" else (),
+            known=_known(loaded),
+            progress=_progress,
+        )
+        budgets = log.budgets(datetime.now(UTC)) if form == "html" else ()
+    bill = focus_rows(found.rows, found.by, organization=loaded.organization, shown=shown)
+    match "json" if as_json else form:
         case "json":
-            _text([json.dumps(report_json(found, shown), indent=2)], output)
+            _print([json.dumps(report_json(found, shown), indent=2)], output)
         case "csv":
-            with click.open_file(name, "w", encoding="utf-8", atomic=output is not None) as sink:
+            with _sink(output) as sink:
                 write_csv(bill, sink)
         case "parquet":
-            with click.open_file(name, "wb", atomic=output is not None) as sink:
-                write_parquet(bill, sink)
+            with click.open_file(str(output or "-"), "wb", atomic=output is not None) as binary:
+                write_parquet(bill, binary)
+        case "html":
+            _print([spend_page(found, plots, budgets, organization=loaded.organization, shown=shown)], output)
         case _:
             width = None if output is not None or not sys.stdout.isatty() else shutil.get_terminal_size().columns
-            _text([*table_lines(found, shown, width=width), *notes(found, shown)], output)
+            _print([*table_lines(found, shown, width=width), *notes(found, shown)], output)
 
 
-def _text(lines: Sequence[str], output: Path | None) -> None:
-    with click.open_file(str(output or "-"), "w", encoding="utf-8", atomic=output is not None) as sink:
+def _print(lines: Sequence[str], output: Path | None) -> None:
+    with _sink(output) as sink:
         sink.writelines(f"{line}\n" for line in lines)
+
+
+def _sink(output: Path | None) -> AbstractContextManager[IO[str]]:
+    """The file, replaced whole when it is closed, or standard output."""
+    return click.open_file(str(output or "-"), "w", encoding="utf-8", atomic=output is not None)
 
 
 def _dimensions(text: str) -> tuple[Dimension, ...]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Any
 
 import click
 
+from comptroller.core.budget import THRESHOLD_PERCENTS
+from comptroller.core.estimate import Unit
+from comptroller.server.budget_words import budget_parts, budget_says, crossed, percent_text, window_text
 from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.words import (
     Line,
@@ -23,7 +27,11 @@ from comptroller.server.words import (
 )
 
 COLOURS = {"good": "green", "wait": "yellow", "bad": "red", "dim": None}
-BAR_CHARS = 24
+BAR_CHARS = 20
+WIDTH_CHARS = 80
+COUNTED = (Unit.CALLS, Unit.TOKENS)
+SETTLED, HELD, UNCONFIRMED, FREE, MARK = "█", "▒", "░", "·", "┊"
+MARKS = tuple(percent for percent in THRESHOLD_PERCENTS if percent < 100)
 
 
 def entry_text(entry: Mapping[str, Any], *, with_run: bool) -> str:
@@ -110,7 +118,7 @@ def _vote(vote: Mapping[str, Any]) -> str:
 
 
 def budget_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The budget tree with bars."""
+    """The budget tree with bars: each limit on two lines, below its scope."""
     lines: list[str] = []
     scope = ""
     for row in rows:
@@ -120,25 +128,47 @@ def budget_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             last = scope.split("/")[-1]
             name = last if row["depth"] < 3 else f"run {last}"
             lines.append(f"{indent}{click.style(neutral_name(name), bold=True)}")
-        window = f" per {row['window']}" if row["window"] != "total" else ""
-        held = row["dispatched"] + row["reserved"] + row["suspense"]
-        unit = row["unit"]
-        held_text = f", {amount_text(unit, held)} held" if held else ""
+        unit, passed = row["unit"], crossed(row)
+        percent = click.style(f"{percent_text(row):>5}", fg="red" if passed >= 100 else "yellow" if passed else None)
+        room = f"{row['room']:,}" if unit in COUNTED else amount_text(unit, row["room"])
+        left = f"{room} left of {amount_text(unit, row['limit'])}"
+        window = window_text(row)
+        fits = len(indent) + BAR_CHARS + 10 + len(left) + len(window) < WIDTH_CHARS
         lines.append(
-            f"{indent}  {bar(row['settled'], held, row['limit'])} {amount_text(unit, row['room'])} left of "
-            f"{amount_text(unit, row['limit'])}{window} ({amount_text(unit, row['settled'])} spent{held_text})"
+            f"{indent}  {bar(*budget_parts(row), row['limit'])} {percent}  {left}{f' {window}' if fits else ''}"
         )
+        says = " · ".join((*(() if fits else (window,)), _taken(row), budget_says(row)))
+        wrapped = wrap(says, WIDTH_CHARS, initial_indent=f"{indent}    ", subsequent_indent=f"{indent}    ")
+        lines += [click.style(line, dim=True) for line in wrapped]
     return lines
 
 
-def bar(settled: int, held: int, limit: int) -> str:
-    """`####==------`: spent, held, left."""
-    whole = max(limit, settled + held, 1)
-    spent_chars = settled * BAR_CHARS // whole
-    held_chars = min(BAR_CHARS - spent_chars, -(-held * BAR_CHARS // whole))
-    left = BAR_CHARS - spent_chars - held_chars
-    return (
-        click.style("█" * spent_chars, fg="green")
-        + click.style("▒" * held_chars, fg="yellow")
-        + click.style("·" * left, dim=True)
-    )
+def budget_key() -> str:
+    """What the parts of a bar stand for."""
+    marks = " and ".join(str(percent) for percent in MARKS)
+    return click.style(f"{SETTLED} settled  {HELD} held  {UNCONFIRMED} unconfirmed  {MARK} {marks} %", dim=True)
+
+
+def _taken(row: Mapping[str, Any]) -> str:
+    """`$250.00 settled, $50.00 held, $10.00 unconfirmed`, without what is nothing."""
+    named = zip(budget_parts(row), ("settled", "held", "unconfirmed"), strict=True)
+    return ", ".join(f"{amount_text(row['unit'], amount)} {name}" for amount, name in named if amount) or "nothing yet"
+
+
+def bar(settled: int, held: int, unconfirmed: int, limit: int) -> str:
+    """`████▒▒░·····┊····`: settled, held, unconfirmed, and what is left with the thresholds in it."""
+    whole = max(limit, settled + held + unconfirmed, 1)
+    room = BAR_CHARS
+    drawn = []
+    for mark, colour, amount in (
+        (SETTLED, "green", settled),
+        (HELD, "yellow", held),
+        (UNCONFIRMED, "magenta", unconfirmed),
+    ):
+        # Rounded down, but for what would not be seen at all.
+        chars = min(room, max(amount * BAR_CHARS // whole, 1 if amount > 0 else 0))
+        room -= chars
+        drawn.append(click.style(mark * chars, fg=colour))
+    marked = {limit * percent * BAR_CHARS // (100 * whole) for percent in MARKS}
+    left = "".join(MARK if place in marked else FREE for place in range(BAR_CHARS - room, BAR_CHARS))
+    return "".join(drawn) + click.style(left, dim=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from comptroller.core.approval import Approval, Person, check_may_answer, quorum_met
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, BrakeState, Run
-from comptroller.core.budget import BudgetState, scopes_of
+from comptroller.core.budget import THRESHOLD_PERCENTS, BudgetState, scopes_of
 from comptroller.core.errors import ConflictError
 from comptroller.core.estimate import Unit
 
@@ -66,6 +66,8 @@ def budget_json(state: BudgetState) -> Json:
         "reserved": account.reserved,
         "suspense": account.suspense,
         "room": state.room,
+        "percent": (account.taken * 100 // budget.limit) if budget.limit > 0 else None,
+        "thresholds": list(THRESHOLD_PERCENTS),
     }
 
 
