@@ -55,6 +55,7 @@ from comptroller.engine.approvals import Approvals
 from comptroller.engine.brake import Brakes
 from comptroller.engine.entries import Scribe
 from comptroller.engine.gatekeeper import Gatekeeper
+from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.keeping import Keeper, Unsettled
 from comptroller.engine.ledger import Ledger
@@ -240,6 +241,7 @@ class Engine:
     recorder: Recorder
     gatekeeper: Gatekeeper
     settler: Settler
+    holdings: Holdings
     approvals: Approvals
     brakes: Brakes
     keeper: Keeper
@@ -274,7 +276,10 @@ def build_engine(
         marks=lambda action: {**upstreams(action), **host_services.marks(action)},
     )
     pricer = price.Prices(book=book_of(config, newer or {}, today=clock.now().date()))
-    settler = Settler(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook, pricer=pricer)
+    holdings = Holdings(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook)
+    settler = Settler(
+        store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook, pricer=pricer, holdings=holdings
+    )
     return Engine(
         store=store,
         runbook=runbook,
@@ -290,6 +295,7 @@ def build_engine(
             clock=clock,
         ),
         settler=settler,
+        holdings=holdings,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),

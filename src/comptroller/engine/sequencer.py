@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from comptroller.core.action import Action, ActionClass
+from comptroller.core.action import digest as digest_of
 from comptroller.core.approval import Approval, ApprovalState, GrantState
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.budget import BudgetState, rooms, scopes_of
@@ -227,6 +228,45 @@ class Sequencer:
             )
         self._publish(decision.smaller or proposal, decision, done.indices)
         return Sequenced(verdict=decision.verdict, permit=permit, approval=decision.approval, proposal=decision.smaller)
+
+    async def order(
+        self, action: Action, *, wants: Wants, change: Callable[[Facts], Changes | None], body: Mapping[str, object]
+    ) -> Permit | None:
+        """Release an action of our own about a holding: recorded, with what `change` makes of the facts, before it
+        leaves; None where `change` says that it is not to be done any more. Raises `StoreError`."""
+        now, digest = self._clock.now(), digest_of(action)
+
+        def decide(facts: Facts) -> tuple[Changes, bool]:
+            changes = change(facts)
+            if changes is None:
+                return Changes(), False
+            entry = self._scribe.draft(
+                EntryKind.HOLDING_ORDERED,
+                at=now,
+                agent=action.agent,
+                run=action.run,
+                body={
+                    "operation": action.operation,
+                    "service": action.service,
+                    "account": action.account,
+                    "region": action.region,
+                    "endpoint": action.endpoint,
+                    "digest": digest,
+                    **self._marks(action),
+                    **body,
+                },
+                private={"resources": [scrubbed(name) for name in action.resources]},
+            )
+            return replace(changes, entries=(entry, *changes.entries)), True
+
+        done = await self._store.commit(wants, decide)
+        if not done.result:
+            return None
+        # INVARIANT: a permit exists only for what is recorded.
+        assert done.indices
+        told = {"index": done.indices[0], "agent": action.agent, "run": action.run, "operation": action.operation}
+        self._hub.publish(EntryKind.HOLDING_ORDERED.value, {**told, **body})
+        return Permit(reservation="", digest=digest, entry=done.indices[0], run=action.run, agent=action.agent)
 
     def _cheap(self, proposal: Proposal) -> bool:
         """Whether an observed run may go on past the boundary with it: only that its host and service are

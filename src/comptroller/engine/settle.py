@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from comptroller.core.action import Action
+from comptroller.core.action import Action, ActionClass
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.distrust import Distrust
@@ -18,7 +18,9 @@ from comptroller.core.reservation import (
     settle_deltas,
     suspend_deltas,
 )
+from comptroller.decode.made import closes
 from comptroller.engine.entries import Scribe, amounts_body
+from comptroller.engine.holdings import Holdings, Opened
 from comptroller.engine.hub import Hub
 from comptroller.engine.sequencer import Permit
 from comptroller.ports import Changes, Clock, Facts, Pricer, RunBook, Store, Wants
@@ -37,14 +39,24 @@ class _Closed:
     kinds: tuple[EntryKind, ...] = ()
     summary: Mapping[str, object] | None = None
     distrusted: str = ""
+    opened: Opened | None = None
 
 
 class Settler:
     """Closes what the sequencer opened."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub, runbook: RunBook, pricer: Pricer
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        scribe: Scribe,
+        hub: Hub,
+        runbook: RunBook,
+        pricer: Pricer,
+        holdings: Holdings,
     ) -> None:
+        self._holdings = holdings
         self._pricer = pricer
         self._store = store
         self._clock = clock
@@ -56,6 +68,8 @@ class Settler:
         """Settle `permit` at what `outcome` proves; a cut response whose cost it does not tell goes to suspense."""
         actual = self._pricer.actual(action, outcome)
         now = self._clock.now()
+        provided = outcome.ok and ActionClass.PROVISION in action.classes
+        known = await self._holdings.known(outcome.holdings) if provided and outcome.holdings else {}
 
         def decide(facts: Facts) -> tuple[Changes, _Closed]:
             reservation = facts.reservation
@@ -69,9 +83,22 @@ class Settler:
                     return self._suspended(reservation, now, CUT, outcome.status)
                 if not outcome.ok and outcome.charged is None:
                     return self._suspended(reservation, now, FAILED, outcome.status)
-            return self._settled(reservation, now, outcome, actual, action)
+            opened = None
+            if provided and reservation.state is not ReservationState.SETTLED:
+                opened = self._holdings.opening(
+                    reservation,
+                    {**reservation.amounts, **actual},
+                    action,
+                    outcome,
+                    known=known,
+                    approval=facts.approval,
+                    now=now,
+                )
+            return self._settled(reservation, now, outcome, actual, action, opened)
 
-        await self._close(permit.reservation, now, decide)
+        await self._close(permit.reservation, now, decide, approval=permit.approval)
+        if ended := closes(action, outcome):
+            await self._holdings.asked([each.made for each in ended], permit.run)
 
     async def suspend(self, permit: Permit, why: str) -> None:
         """Dispatched, and nobody knows what became of it: the money stays held until somebody does."""
@@ -94,17 +121,27 @@ class Settler:
 
         await self._close(reservation_id, now, decide)
 
-    async def _close(self, reservation_id: str, now: datetime, decide: _Decide) -> None:
-        done = await self._store.commit(Wants(now=now, reservation=reservation_id, patient=True), decide)
+    async def _close(self, reservation_id: str, now: datetime, decide: _Decide, *, approval: str = "") -> None:
+        wants = Wants(now=now, reservation=reservation_id, approval=approval, patient=True)
+        done = await self._store.commit(wants, decide)
         if done.result.distrusted:
             self._pricer.trust(done.result.distrusted, trusted=False)
-        for kind, index in zip(done.result.kinds, done.indices, strict=True):
+        kinds = done.result.kinds
+        for kind, index in zip(kinds, done.indices, strict=False):
             self._hub.publish(kind.value, {"index": index, **(done.result.summary or {})})
+        if done.result.opened is not None:
+            self._holdings.opened(done.result.opened.payment, done.indices[len(kinds) :])
 
     def _settled(
-        self, reservation: Reservation, now: datetime, outcome: Outcome, actual: Mapping[Unit, int], action: Action
+        self,
+        reservation: Reservation,
+        now: datetime,
+        outcome: Outcome,
+        actual: Mapping[Unit, int],
+        action: Action,
+        opened: Opened | None = None,
     ) -> tuple[Changes, _Closed]:
-        deltas = _deltas(reservation, actual)
+        deltas = _deltas(reservation, actual if opened is None else opened.left)
         if deltas is None:
             return Changes(), _Closed()
         exceeded = [unit for unit, amount in actual.items() if amount > reservation.amounts.get(unit, amount)]
@@ -125,6 +162,8 @@ class Settler:
         }
         if wrong:
             body["price"] = wrong
+        if opened is not None:
+            body["of_terms"] = amounts_body(_moved(final.actual, opened.left))
         entry = self._draft(EntryKind.ACTION_SETTLED, reservation, now, body, {"made": list(outcome.made)})
         changes = Changes(entries=(entry,), accounts=deltas, reservations=(final,))
         summary: dict[str, object] = {
@@ -135,8 +174,10 @@ class Settler:
             "actual": amounts_body(final.actual),
             "made": list(outcome.made),
         }
+        if opened is not None:
+            changes = _beside(changes, opened)
         if not exceeded:
-            return changes, _Closed(kinds=(EntryKind.ACTION_SETTLED,), summary=summary)
+            return changes, _Closed(kinds=(EntryKind.ACTION_SETTLED,), summary=summary, opened=opened)
         path = f"{self._runbook.path_of(reservation.agent)}/{reservation.run}"
         reason = f"{reservation.operation} cost more than its estimate"
         frozen = self._draft(
@@ -144,11 +185,17 @@ class Settler:
         )
         brake = Brake(scope=path, state=BrakeState.FROZEN, reason=reason, by="comptroller", at=now)
         price = Distrust(key=wrong, trusted=False, reason=reason, by="comptroller", at=now)
-        changes = replace(changes, entries=(entry, frozen), brakes=(brake,), distrusts=(price,) if wrong else ())
+        changes = replace(
+            changes,
+            entries=(entry, frozen, *(opened.entries if opened is not None else ())),
+            brakes=(brake,),
+            distrusts=(price,) if wrong else (),
+        )
         return changes, _Closed(
             kinds=(EntryKind.ACTION_SETTLED, EntryKind.BRAKE_FROZEN),
             summary={**summary, "scope": path, "by": "comptroller", "reason": reason},
             distrusted=wrong,
+            opened=opened,
         )
 
     def _suspended(
@@ -182,6 +229,23 @@ class Settler:
         return self._scribe.draft(
             kind, at=now, agent=reservation.agent, run=reservation.run, body=body, private=private
         )
+
+
+def _beside(changes: Changes, opened: Opened) -> Changes:
+    """A settlement together with what it brought about."""
+    payment = opened.payment
+    return replace(
+        changes,
+        entries=(*changes.entries, *opened.entries),
+        accounts=(*changes.accounts, *payment.accounts),
+        reservations=(*changes.reservations, *payment.reservations),
+        holdings=payment.holdings,
+    )
+
+
+def _moved(actual: Mapping[Unit, int], left: Mapping[Unit, int]) -> dict[Unit, int]:
+    """What of a cost is paid out of terms from now on."""
+    return {unit: amount - left.get(unit, 0) for unit, amount in actual.items() if amount != left.get(unit, 0)}
 
 
 _Decide = Callable[[Facts], tuple[Changes, _Closed]]

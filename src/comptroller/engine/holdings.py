@@ -1,0 +1,423 @@
+"""The book of holdings: what agents own, who pays for it until when, and every change of it as an entry.
+
+It asks no provider. The keeper (`watch/keeper.py`) looks and acts, and tells the book what it saw.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from comptroller.core.action import Action
+from comptroller.core.approval import Approval
+from comptroller.core.audit import EntryDraft, EntryKind
+from comptroller.core.brake import Brake
+from comptroller.core.budget import scopes_of
+from comptroller.core.errors import ConflictError, RefusedError
+from comptroller.core.estimate import Outcome, Unit
+from comptroller.core.holding import OVERRUN_SECONDS, Holding, HoldingState
+from comptroller.core.made import Made
+from comptroller.core.reservation import Reservation, ReservationState, settle_deltas
+from comptroller.core.verdict import Conflict
+from comptroller.decode import made as things
+from comptroller.engine import terms
+from comptroller.engine.entries import Scribe, amounts_body
+from comptroller.engine.hub import Hub
+from comptroller.engine.terms import Key, Payment, Whose, key_of
+from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
+from comptroller.price import TERM_SECONDS_DEFAULT
+
+PROVISION_ANSWERED = Outcome(status=200, ok=True, complete=True, charged=True)
+"""An answer that took what was asked, to find out what an action would end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What a settled action brought about: its own part of the cost, and everything that changes beside it."""
+
+    left: Mapping[Unit, int]
+    payment: Payment
+    entries: tuple[EntryDraft, ...]
+
+
+class Holdings:
+    """Opens, pays on, marks, closes; the same for one gateway or several, since each change is one decision."""
+
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._scribe = scribe
+        self._hub = hub
+        self._runbook = runbook
+        self._owned: defaultdict[str, set[Key]] = defaultdict(set)
+
+    async def load(self) -> None:
+        """Learn what runs own; once, before anything is admitted."""
+        self._owned.clear()
+        for holding in await self._store.holdings():
+            self._own(holding)
+
+    def _own(self, holding: Holding) -> None:
+        if holding.resource:
+            self._owned[holding.run].add(key_of(holding))
+
+    def owned(self, action: Action) -> bool:
+        """Whether everything that `action` would stop or delete was made by its own run, and it does nothing else."""
+        mine = self._owned.get(action.run)
+        if not mine or action.parts:
+            return False
+        ends = things.closes(action, PROVISION_ANSWERED)
+        return bool(ends) and all(key_of(each.made) in mine for each in ends)
+
+    # ------------------------------------------------------------ opening
+
+    async def known(self, made: Sequence[Made]) -> Mapping[Key, Holding]:
+        """The open holdings among `made`."""
+        wanted = {key_of(thing) for thing in made if thing.resource}
+        return {key_of(item): item for item in await self._store.holdings() if key_of(item) in wanted}
+
+    def opening(
+        self,
+        reservation: Reservation,
+        actual: Mapping[Unit, int],
+        action: Action,
+        outcome: Outcome,
+        *,
+        known: Mapping[Key, Holding],
+        approval: Approval | None,
+        now: datetime,
+    ) -> Opened | None:
+        """What an accepted action brought about; None where it costs nothing standing and made nothing that is known.
+
+        Where the answer does not say what was made, one thing without a name stands for it: it costs all the same.
+        """
+        standing = actual.get(terms.RATE, reservation.amounts.get(terms.RATE)) != 0
+        made = outcome.holdings or ((_nameless(action),) if standing else ())
+        if not made:
+            return None
+        whose = Whose(
+            path=f"{self._runbook.path_of(reservation.agent)}/{reservation.run}",
+            owner=self._runbook.owner_of(reservation.agent),
+            approver=", ".join(sorted({vote.person for vote in approval.votes})) if approval is not None else "",
+        )
+        payment, left = terms.opening(
+            reservation,
+            actual,
+            made,
+            action=action,
+            whose=whose,
+            known=known,
+            now=now,
+            new_id=self._ids.new,
+        )
+        entries = tuple(self._entry(EntryKind.HOLDING_OPENED, item, now, {}) for item in payment.holdings)
+        return Opened(left=left, payment=payment, entries=entries)
+
+    def opened(self, payment: Payment, indices: Sequence[int]) -> None:
+        """What `opening` said is durable."""
+        for holding, index in zip(payment.holdings, indices, strict=True):
+            self._own(holding)
+            self._publish(EntryKind.HOLDING_OPENED, holding, index)
+
+    async def adopt(self, made: Made, *, agent: str, by: str, reason: str, run: str = "") -> Holding:
+        """Put something on the books that no answer told of; its cost is not known here. Raises `RefusedError`."""
+        if await self.known([made]):
+            raise RefusedError(f"`{made.resource}` is on the books already", hint="comptroller holdings list")
+        now = self._clock.now()
+        path = f"{self._runbook.path_of(agent)}/{run}" if run else self._runbook.path_of(agent)
+        holding = Holding(
+            id=self._ids.new(),
+            kind=made.kind,
+            resource=made.resource,
+            account=made.account,
+            region=made.region,
+            endpoint=made.endpoint,
+            agent=agent,
+            run=run,
+            path=path,
+            owner=self._runbook.owner_of(agent),
+            approver=by,
+            operation="",
+            reservation="",
+            rate_usd_micros_per_hour=None,
+            opened_at=now,
+            paid_until=now + timedelta(seconds=TERM_SECONDS_DEFAULT),
+            term_seconds=TERM_SECONDS_DEFAULT,
+            state=HoldingState.LIVE,
+            state_at=now,
+            tagged=False,
+            why=reason,
+        )
+        entry = self._entry(EntryKind.HOLDING_ADOPTED, holding, now, {"by": by}, reason)
+        done = await self._store.commit(
+            Wants(now=now), lambda _: (Changes(entries=(entry,), holdings=(holding,)), None)
+        )
+        self._own(holding)
+        self._publish(EntryKind.HOLDING_ADOPTED, holding, done.indices[0])
+        return holding
+
+    # ------------------------------------------------------------ paying on
+
+    async def pay_on(self, holding: Holding, *, force: bool = False) -> bool:
+        """Set the next term aside; False where the budgets have no room. With `force` a short one is set aside all the
+        same, and said: it lives, so it costs."""
+        now = self._clock.now()
+        seconds = OVERRUN_SECONDS if force else TERM_SECONDS_DEFAULT
+
+        def decide(facts: Facts) -> tuple[Changes, tuple[bool, Holding | None]]:
+            current, term = facts.holding, facts.reservation
+            if current is None or not current.costs or term is None or current.term_reservation != term.id:
+                return Changes(), (True, None)
+            if term.state is not ReservationState.RESERVED:
+                return Changes(), (True, None)
+            payment = terms.paid_on(
+                current, term, facts.budgets, now=now, new_id=self._ids.new, seconds=seconds, force=force
+            )
+            if payment is None:
+                return Changes(), (False, None)
+            (paid,) = payment.holdings
+            if not force and paid.state is HoldingState.MARKED:
+                paid = replace(paid, state=HoldingState.LIVE, state_at=now, why="")
+                payment = replace(payment, holdings=(paid,))
+            kind = EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED
+            return self._changes(kind, payment, now), (True, paid)
+
+        wants = self._wants(holding, now)
+        done = await self._store.commit(wants, decide)
+        went, paid = done.result
+        if paid is not None:
+            self._publish(EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED, paid, done.indices[0])
+        return went
+
+    async def mark(self, holding: Holding, *, why: str, by: str = "comptroller") -> None:
+        """It will not be paid for any longer: its owner is told, and when the grace is over it is stopped."""
+        await self._turn(
+            holding,
+            EntryKind.HOLDING_MARKED,
+            {"by": by},
+            lambda now, item: (
+                replace(item, state=HoldingState.MARKED, state_at=now, why=why)
+                if item.state is HoldingState.LIVE or (item.state is HoldingState.MARKED and item.why != why)
+                else None
+            ),
+        )
+
+    async def asked(self, made: Iterable[Made], run: str) -> None:
+        """An agent's own action asked to stop or delete these: looked at until they are seen to rest or be gone."""
+        wanted = {key_of(thing) for thing in made}
+        for holding in await self._store.holdings():
+            if key_of(holding) not in wanted:
+                continue
+            await self._turn(
+                holding,
+                EntryKind.HOLDING_STOPPING,
+                {"by": f"run {run}"},
+                lambda now, item: (
+                    replace(item, state=HoldingState.STOPPING, state_at=now, why=f"asked by run {run}")
+                    if item.state in (HoldingState.LIVE, HoldingState.MARKED, HoldingState.STOPPED)
+                    else None
+                ),
+            )
+
+    async def seen(self, holding: Holding, state: HoldingState, *, why: str) -> bool:
+        """Its provider says that it rests, is gone, or lives after all. True where that was news."""
+        if state is HoldingState.LIVE:
+            return await self._turn(
+                holding,
+                EntryKind.HOLDING_RENEWED,
+                {},
+                lambda now, item: (
+                    replace(item, state=HoldingState.MARKED, state_at=now, why=why)
+                    if item.state is HoldingState.STOPPED
+                    else None
+                ),
+            )
+        return await self._end(holding, state, why=why, by="comptroller")
+
+    async def forget(self, holding: Holding, *, by: str, reason: str) -> Holding:
+        """Take it off the books, on a person's word. Raises `ConflictError` where it is off already."""
+        if not await self._end(holding, HoldingState.FORGOTTEN, why=reason, by=by):
+            raise ConflictError(f"holding `{holding.id}` is {holding.state.value} already", kind=Conflict.NOT_FOUND)
+        return replace(holding, state=HoldingState.FORGOTTEN, why=reason)
+
+    async def release_strays(self) -> int:
+        """Settle terms that no holding is paid from any more (it was started again, or enlarged). Returns how many."""
+        paying = {item.term_reservation: item for item in await self._store.holdings(every=True)}
+        strays = [
+            item
+            for item in await self._store.open_reservations()
+            if item.state is ReservationState.RESERVED and item.id not in paying
+        ]
+        for stray in strays:
+            await self._give_back(stray)
+        return len(strays)
+
+    async def drift(self, body: Mapping[str, object]) -> None:
+        """What the reconciler found that the books do not say."""
+        now = self._clock.now()
+        entry = self._scribe.draft(EntryKind.HOLDING_DRIFT, at=now, body=body)
+        done = await self._store.commit(Wants(now=now), lambda _: (Changes(entries=(entry,)), None))
+        self._hub.publish(EntryKind.HOLDING_DRIFT.value, {"index": done.indices[0], **body})
+
+    def frozen_by(self, holding: Holding, brakes: Iterable[Brake]) -> Brake | None:
+        """The kill under which it is to be stopped."""
+        scopes = scopes_of(holding.path)
+        return next((brake for brake in brakes if brake.state.value == "killed" and brake.scope in scopes), None)
+
+    # ------------------------------------------------------------ within
+
+    async def _end(self, holding: Holding, state: HoldingState, *, why: str, by: str) -> bool:
+        now = self._clock.now()
+        kind = _ENDS[state]
+
+        def decide(facts: Facts) -> tuple[Changes, Holding | None]:
+            current = facts.holding
+            if current is None or not current.open or current.state is state:
+                return Changes(), None
+            if (facts.reservation.id if facts.reservation else "") != current.term_reservation:
+                return Changes(), None
+            payment = terms.ended(
+                current, facts.reservation, facts.budgets, state=state, why=why, now=now, new_id=self._ids.new
+            )
+            return self._changes(kind, payment, now, {"by": by}), payment.holdings[0]
+
+        done = await self._store.commit(self._wants(holding, now), decide)
+        if done.result is None:
+            return False
+        if not done.result.open:
+            self._owned[holding.run].discard(key_of(holding))
+        self._publish(kind, done.result, done.indices[0])
+        return True
+
+    async def _give_back(self, stray: Reservation) -> None:
+        """A term that was cut short: used from its beginning until now, at most all of it."""
+        now = self._clock.now()
+
+        def decide(facts: Facts) -> tuple[Changes, None]:
+            term = facts.reservation
+            if term is None or term.state is not ReservationState.RESERVED:
+                return Changes(), None
+            seconds = (now - term.created_at).total_seconds() + 1
+            used = {
+                unit: 0 if unit is terms.RATE else min(amount, int(amount * seconds // TERM_SECONDS_DEFAULT) + 1)
+                for unit, amount in term.amounts.items()
+            }
+            entry = self._scribe.draft(
+                EntryKind.ACTION_SETTLED,
+                at=now,
+                agent=term.agent,
+                run=term.run,
+                body={
+                    "reservation": term.id,
+                    "operation": term.operation,
+                    "status": None,
+                    "ok": True,
+                    "complete": True,
+                    "actual": amounts_body(used),
+                    "reserved": amounts_body(term.amounts),
+                },
+            )
+            done = replace(term, state=ReservationState.SETTLED, actual=used)
+            deltas = settle_deltas(term, used)
+            return Changes(entries=(entry,), reservations=(done,), accounts=deltas), None
+
+        await self._store.commit(Wants(now=now, reservation=stray.id), decide)
+
+    async def _turn(
+        self,
+        holding: Holding,
+        kind: EntryKind,
+        body: Mapping[str, object],
+        turned: Callable[[datetime, Holding], Holding | None],
+    ) -> bool:
+        now = self._clock.now()
+
+        def decide(facts: Facts) -> tuple[Changes, Holding | None]:
+            new = turned(now, facts.holding) if facts.holding is not None else None
+            if new is None:
+                return Changes(), None
+            return Changes(entries=(self._entry(kind, new, now, body),), holdings=(new,)), new
+
+        done = await self._store.commit(Wants(now=now, holding=holding.id), decide)
+        if done.result is None:
+            return False
+        self._publish(kind, done.result, done.indices[0])
+        return True
+
+    def _wants(self, holding: Holding, now: datetime) -> Wants:
+        return Wants(now=now, holding=holding.id, reservation=holding.term_reservation, scopes=scopes_of(holding.path))
+
+    def _changes(
+        self, kind: EntryKind, payment: Payment, now: datetime, body: Mapping[str, object] | None = None
+    ) -> Changes:
+        (holding,) = payment.holdings
+        more = {**(body or {}), "actual": amounts_body(payment.actual or {})}
+        return Changes(
+            entries=(self._entry(kind, holding, now, more),),
+            holdings=payment.holdings,
+            reservations=payment.reservations,
+            accounts=payment.accounts,
+        )
+
+    def _entry(
+        self, kind: EntryKind, holding: Holding, now: datetime, body: Mapping[str, object], reason: str = ""
+    ) -> EntryDraft:
+        """The entry of one change. What the thing is called lies beside the leaf, as names of resources do."""
+        return self._scribe.draft(
+            kind,
+            at=now,
+            agent=holding.agent,
+            run=holding.run,
+            body={
+                "holding": holding.id,
+                "kind": holding.kind,
+                "account": holding.account,
+                "region": holding.region,
+                "owner": holding.owner,
+                "state": holding.state.value,
+                "rate_usd_micros_per_hour": holding.rate_usd_micros_per_hour,
+                "paid_until": holding.paid_until,
+                "term": holding.term_reservation,
+                "reservation": holding.reservation,
+                "settled_usd_micros": holding.settled_usd_micros,
+                "tagged": holding.tagged,
+                **body,
+            },
+            private={"resource": holding.resource, "reason": reason or holding.why},
+        )
+
+    def _publish(self, kind: EntryKind, holding: Holding, index: int) -> None:
+        self._hub.publish(
+            kind.value,
+            {
+                "index": index,
+                "agent": holding.agent,
+                "run": holding.run,
+                "owner": holding.owner,
+                "holding": holding.id,
+                "kind": holding.kind,
+                "resource": holding.resource,
+                "region": holding.region,
+                "state": holding.state.value,
+                "rate_usd_micros_per_hour": holding.rate_usd_micros_per_hour,
+                "paid_until": holding.paid_until.isoformat(),
+                "why": holding.why,
+            },
+        )
+
+
+_ENDS = {
+    HoldingState.STOPPED: EntryKind.HOLDING_STOPPED,
+    HoldingState.CLOSED: EntryKind.HOLDING_CLOSED,
+    HoldingState.FORGOTTEN: EntryKind.HOLDING_FORGOTTEN,
+}
+
+
+def _nameless(action: Action) -> Made:
+    """What stands for something that an answer did not name."""
+    return Made(
+        kind=action.operation, resource="", account=action.account, region=action.region, endpoint=action.endpoint
+    )
