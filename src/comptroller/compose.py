@@ -35,6 +35,7 @@ from comptroller.core.config import AgentConfig, Config
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
 from comptroller.core.epoch import Head, Restore, epoch_of, origin_at
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
+from comptroller.decode import tags
 from comptroller.decode.described import DescribedCodec, Service
 from comptroller.decode.registry import CodecRegistry
 from comptroller.enforce.gateway import (
@@ -44,6 +45,7 @@ from comptroller.enforce.gateway import (
     CredentialBroker,
     Family,
     Gateway,
+    GatewayCourier,
     GatewaySettings,
     HostServices,
     Internal,
@@ -59,6 +61,7 @@ from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.keeping import Keeper, Unsettled
 from comptroller.engine.ledger import Ledger
+from comptroller.engine.orders import Orders
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Sequencer
@@ -76,6 +79,7 @@ from comptroller.stores import restore as restores
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
+from comptroller.watch.keeper import Keeper, Rules
 
 T = TypeVar("T")
 
@@ -85,6 +89,10 @@ REASON_CHARS_MAX = 2_000
 CHECKPOINT_SECONDS = 10.0
 RESTART_ONLY = ("organization", "services", "store", "upstreams", "private")
 """Settings that are built into the running gateway."""
+KEEP_SECONDS = 5.0
+"""How often holdings are tended."""
+RECONCILE_SECONDS = 600.0
+"""How often providers are asked what is there."""
 EXPIRY_SECONDS = 10.0
 """How often what is over is closed with an entry; that nothing expired counts is checked at each use."""
 
@@ -240,6 +248,7 @@ class Engine:
     hub: Hub
     recorder: Recorder
     gatekeeper: Gatekeeper
+    sequencer: Sequencer
     settler: Settler
     holdings: Holdings
     approvals: Approvals
@@ -293,7 +302,10 @@ def build_engine(
             settler=settler,
             hub=hub,
             clock=clock,
+            tags=lambda action: holding_tags(runbook.config, action),
+            owned=holdings.owned,
         ),
+        sequencer=sequencer,
         settler=settler,
         holdings=holdings,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
@@ -305,6 +317,13 @@ def build_engine(
         trust=Trust(store=store, clock=clock, scribe=scribe, hub=hub, pricer=pricer),
         host_services=host_services,
     )
+
+
+def holding_tags(config: Config, action: Action) -> Mapping[str, str]:
+    """What is put on everything that an action makes: whose it is."""
+    if not config.holdings.tags:
+        return {}
+    return {tags.AGENT: action.agent, tags.RUN: action.run, tags.HOLDING_OF: config.organization}
 
 
 def registry_of(config: Config, described: Sequence[Service] = ()) -> CodecRegistry:
@@ -358,6 +377,12 @@ def host_matches(pattern: str, host: str) -> bool:
     return host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:]) and len(host) > len(pattern) - 1)
 
 
+def keeper_rules(config: Config) -> Rules:
+    """What the keeper of holdings may do."""
+    told = config.holdings
+    return Rules(grace_seconds=told.grace_seconds, stop=told.stop, delete=frozenset(told.delete))
+
+
 class Installation:
     """One running installation: configuration, keys, store, engine and gateway, behind one exclusive lock."""
 
@@ -389,6 +414,23 @@ class Installation:
         self.boundary = boundary
         self.gateway = build_gateway(config, config_path, paths, self.engine, described)
         self.origin = installation_origin(paths)
+        self.keeper = Keeper(
+            book=self.engine.holdings,
+            orders=Orders(
+                sequencer=self.engine.sequencer,
+                courier=GatewayCourier(
+                    registry=registry_of(config, described),
+                    credentials=self.gateway.credentials,
+                    upstream=self.gateway.upstream,
+                ),
+                clock=self.clock,
+            ),
+            store=store,
+            clock=self.clock,
+            rules=lambda: keeper_rules(self.config),
+            organization=config.organization,
+            say=_say,
+        )
         self._log_key = log_key
         self._lock = lock
         self._signed_size = -1
@@ -405,6 +447,8 @@ class Installation:
             ledger=self.engine.ledger,
             runs=self.engine.runs,
             trust=self.engine.trust,
+            holdings=self.engine.holdings,
+            keeper=self.keeper,
             recorder=self.engine.recorder,
             hub=self.engine.hub,
             clock=self.clock,
@@ -423,6 +467,7 @@ class Installation:
         await asyncio.to_thread(price.warm)
         await self.engine.trust.load()
         suspended = await self.engine.settler.recover()
+        await self.engine.holdings.load()
         ended = await self.engine.runs.recover()
         await self.engine.approvals.expire_due()
         await self.engine.recorder.record(
@@ -442,7 +487,7 @@ class Installation:
         # What is loaded by now stays: the collector need not look at it again at every pass.
         gc.collect()
         gc.freeze()
-        for work in (self._expire, self._sign, self._reload):
+        for work in (self._expire, self._sign, self._reload, self._keep):
             self._tasks.append(asyncio.create_task(work()))
         return suspended
 
@@ -611,6 +656,15 @@ class Installation:
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
             await self._tolerating(self.engine.approvals.expire_due())
+
+    async def _keep(self) -> None:
+        reconciled = time.monotonic()
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self._tolerating(self.keeper.tend())
+            if time.monotonic() - reconciled >= RECONCILE_SECONDS:
+                await self._tolerating(self.keeper.reconcile())
+                reconciled = time.monotonic()
 
     async def _sign(self) -> None:
         while True:

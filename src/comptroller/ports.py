@@ -224,8 +224,8 @@ class Boundary(Protocol):
         """SHA-256 over all policies and the schema."""
         ...
 
-    def evaluate(self, action: Action, estimate: Estimate) -> BoundaryResult:
-        """What the policies say. Any error is a deny."""
+    def evaluate(self, action: Action, estimate: Estimate, *, owned: bool = False) -> BoundaryResult:
+        """What the policies say; `owned`: all that the action ends was made by its own run. Any error is a deny."""
         ...
 
 

@@ -70,10 +70,11 @@ def context_of(
     purpose: str,
     texts: frozenset[str] | None,
     grants: Sequence[str] = (),
+    owned: bool = False,
 ) -> dict[str, object]:
     """The record. `texts` are the parameters any rule in the slice looks for (None: it may look at all of them).
 
-    `grants` and `findings` come from the engine alone. Raises `TooManyParameters`.
+    `grants`, `findings` and `owned` come from the engine alone. Raises `TooManyParameters`.
     """
     context: dict[str, object] = {
         "operation": action.operation,
@@ -86,6 +87,7 @@ def context_of(
         "purpose": purpose,
         "named": reach.names(action.service, action.host),
         "account_named": reach.names_account(action.service, action.account),
+        "owned": owned,
         "parameters": scalars(action.parameters, texts),
         "findings": [],
         "grants": sorted(grants),

@@ -134,13 +134,16 @@ class CedarBoundary:
         """The classes of an operation as the codecs know it; None where they do not."""
         return self._classes_of(operation)
 
-    def evaluate(self, action: Action, estimate: Estimate, *, granted: Collection[str] = frozenset()) -> BoundaryResult:
+    def evaluate(
+        self, action: Action, estimate: Estimate, *, granted: Collection[str] = frozenset(), owned: bool = False
+    ) -> BoundaryResult:
         """What the policies say of one action and of everything it brings about by itself: the most restrictive counts.
 
         Total: whatever goes wrong is a deny with its reason. `granted` are rule ids whose grants count as given; only
-        the engine passes any. Parts are judged at the price of the whole, which none of them exceeds.
+        the engine passes any, and it alone says `owned`. Parts are judged at the price of the whole, which none of
+        them exceeds.
         """
-        whole = self.decide(action, estimate, granted=granted).result
+        whole = self.decide(action, estimate, granted=granted, owned=owned).result
         if not action.parts or whole.kind is VerdictKind.DENY:
             return whole
         return _together(whole, list(self._parts(action, action.parts, estimate, granted, 0)))
@@ -157,10 +160,12 @@ class CedarBoundary:
             elif part.parts:
                 yield from self._parts(whole, part.parts, estimate, granted, depth + 1)
 
-    def decide(self, action: Action, estimate: Estimate, *, granted: Collection[str] = frozenset()) -> Decided:
+    def decide(
+        self, action: Action, estimate: Estimate, *, granted: Collection[str] = frozenset(), owned: bool = False
+    ) -> Decided:
         """`evaluate`, with what led to the result. Total."""
         try:
-            return self._decide(action, estimate, frozenset(granted))
+            return self._decide(action, estimate, frozenset(granted), owned)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except TooManyParameters as error:
@@ -168,7 +173,7 @@ class CedarBoundary:
         except BaseException as error:  # noqa: BLE001 - a panic of the engine is no Exception; each of them is a deny
             return self._denied("policy_error", f"the policies could not be evaluated ({type(error).__name__})")
 
-    def _decide(self, action: Action, estimate: Estimate, granted: frozenset[str]) -> Decided:
+    def _decide(self, action: Action, estimate: Estimate, granted: frozenset[str], owned: bool) -> Decided:
         facts = self._agents.get(action.agent)
         if facts is None:
             return self._denied("unknown_agent", "the agent is not configured")
@@ -188,6 +193,7 @@ class CedarBoundary:
             purpose=facts.purpose,
             texts=cut.texts,
             grants=tuple(granted),
+            owned=owned,
         )
         entities = cut.entities.get(facts.name)
         if entities is None:

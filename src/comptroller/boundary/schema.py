@@ -47,6 +47,7 @@ CONTEXT_ATTRIBUTES: Mapping[str, str] = {
     "purpose": "String",
     "named": "Bool",
     "account_named": "Bool",
+    "owned": "Bool",
     "parameters": "Set<String>",
     "findings": "Set<String>",
     "grants": "Set<String>",
@@ -54,7 +55,7 @@ CONTEXT_ATTRIBUTES: Mapping[str, str] = {
 """What a policy may ask of `context`: the same record for every action. A `?` marks what may be absent.
 
 `named`: the service or the host is named for the agent, wildcards included (they are matched outside Cedar, whose sets
-know only equality). `account_named`: so is the account. `price_unknown`: a bound in dollars applies and is not known.
+know only equality). `account_named`: so is the account. `owned`: all that it would stop or delete was made by its own run. `price_unknown`: a bound in dollars applies and is not known.
 """
 
 ENTITY_TYPES = ("Organization", "Team", "Agent", "Group", "Person", "Service", "Resource")

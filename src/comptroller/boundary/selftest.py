@@ -33,6 +33,7 @@ def probe_context() -> dict[str, object]:
         "purpose": "",
         "named": True,
         "account_named": True,
+        "owned": False,
         "parameters": [],
         "findings": [],
         "grants": [],

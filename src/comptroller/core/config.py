@@ -24,6 +24,7 @@ from pydantic import (
 from comptroller.core.budget import Budget, OnExceed, check_window
 from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
 from comptroller.core.errors import ConfigError, UsageError
+from comptroller.core.holding import GRACE_SECONDS_DEFAULT
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
 from comptroller.core.window import Window
 
@@ -437,6 +438,20 @@ class PricesConfig(_Part):
         return {host: usd_micros(dollars) for host, dollars in self.node_usd_per_hour.items()}
 
 
+class HoldingsConfig(_Part):
+    """What becomes of things that agents brought about and that are not paid for any longer.
+
+    `grace_seconds`: how long their owner has after being told. `stop`: stop them then, through their provider; without
+    it they are only told of. `delete`: kinds (`aws:rds:db-instance`) that may be deleted where they cannot be stopped.
+    `tags`: put tags on everything that is made, by which it is known again; nothing without our tag is ever stopped.
+    """
+
+    grace_seconds: int = Field(default=GRACE_SECONDS_DEFAULT, ge=0, le=86_400)
+    stop: bool = True
+    delete: tuple[Annotated[str, StringConstraints(pattern=r"^[!-~]{3,200}$")], ...] = Field(default=(), strict=False)
+    tags: bool = True
+
+
 class Config(_Part):
     """The whole of `comptroller.yaml`. `upstreams` (HOST: URL) is for development and demo; `private` names hosts
     that may resolve to private addresses."""
@@ -451,6 +466,7 @@ class Config(_Part):
     credentials: Mapping[Name, CredentialConfig] = Field(default_factory=dict)
     notify: NotifyConfig = NotifyConfig()
     prices: PricesConfig = PricesConfig()
+    holdings: HoldingsConfig = HoldingsConfig()
     store: str = "sqlite"
     upstreams: Mapping[Host, str] = Field(default_factory=dict)
     private: tuple[Host, ...] = Field(default=(), strict=False)

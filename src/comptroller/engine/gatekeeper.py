@@ -23,6 +23,7 @@ from comptroller.core.verdict import (
     VerdictKind,
 )
 from comptroller.decode.codec import Codec, Lowerable
+from comptroller.decode.tags import tagged, touches_our_tags
 from comptroller.engine.hub import Hub
 from comptroller.engine.messages import refusal
 from comptroller.engine.parts import parts_told
@@ -83,7 +84,12 @@ class Gatekeeper:
         settler: Settler,
         hub: Hub,
         clock: Clock,
+        tags: Callable[[Action], Mapping[str, str]] = lambda _: {},
+        owned: Callable[[Action], bool] = lambda _: False,
     ) -> None:
+        """`tags` are put on what an action makes; `owned` says whether all that it would end is its own run's."""
+        self._tags = tags
+        self._owned = owned
         self._registry = registry
         self._pricer = pricer
         self._boundary = boundary
@@ -199,19 +205,25 @@ class Gatekeeper:
     def _judge(self, request: Request) -> _Judged:
         codec = self._registry.codec_for(request)
         action = codec.decode(request)
+        touches = touches_our_tags(action)
+        if ActionClass.PROVISION in action.classes and not touches:
+            action = tagged(action, self._tags(action))
         try:
             digest = digest_of(action)
         except Uncanonical as error:
             action = _unknown(action, f"the request has no canonical form: {error}")
             digest = digest_of(action)
         proposal = self._proposal(codec, action, digest)
+        if touches:
+            proposal = replace(proposal, boundary=_OUR_TAGS)
         if ActionClass.INFER in action.classes and isinstance(codec, Lowerable):
             proposal = replace(proposal, smaller=lambda room: self._smaller(codec, action, room))
         return _Judged(codec=codec, proposal=proposal)
 
     def _proposal(self, codec: Codec, action: Action, digest: str) -> Proposal:
         estimate = self._pricer.estimate(action)
-        boundary = self._boundary().evaluate(action, estimate)
+        owned = ActionClass.DESTROY in action.classes and self._owned(action)
+        boundary = self._boundary().evaluate(action, estimate, owned=owned)
         asks = boundary.kind is VerdictKind.REQUIRE_APPROVAL or estimate.unknown(Unit.USD_MICROS)
         return Proposal(
             action=action,
@@ -241,6 +253,15 @@ class Gatekeeper:
             approval=sequenced.approval,
             message=refusal(sequenced.verdict, sequenced.approval),
         )
+
+
+_OUR_TAGS = BoundaryResult(
+    kind=VerdictKind.DENY,
+    reasons=(Reason(code="our_tags", text="tags that begin with `comptroller:` say who answers for a thing"),),
+    rules=(),
+    slice_hash="",
+)
+"""Of an action that writes, edits or removes one of our tags."""
 
 
 def _denied(code: str, text: str) -> Sequenced:

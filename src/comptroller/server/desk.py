@@ -10,8 +10,10 @@ from typing import Literal, Protocol
 from comptroller.core.brake import Run
 from comptroller.core.config import Config
 from comptroller.core.doors import HostService
+from comptroller.core.holding import Holding
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.brake import Brakes
+from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.recorder import Recorder
@@ -63,6 +65,18 @@ class Door(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Who stops holdings, and asks providers what is there."""
+
+    async def stop(self, holding: Holding, *, by: str, why: str, delete: bool = False) -> None:
+        """Stop it now, on a person's word. Raises `RefusedError`."""
+        ...
+
+    async def reconcile(self) -> tuple[Mapping[str, object], ...]:
+        """What providers list and the books do not, and the other way round."""
+        ...
+
+
 async def _nothing() -> None:
     """A configuration that never changes."""
 
@@ -84,6 +98,8 @@ class Desk:
     ledger: Ledger
     runs: Runs
     trust: Trust
+    holdings: Holdings
+    keeper: Keeper
     recorder: Recorder
     hub: Hub
     clock: Clock

@@ -89,12 +89,14 @@ class House:
         return "asked"
 
     async def busy(self) -> bool:
-        """True while a run is attached, a question is open, or somebody is looking."""
+        """True while a run is attached, a question is open, something is paid for, or somebody is looking."""
         if self._attach is None or self._control is None or self._page is None:
             return False
         if self._attach.count or self._control.open_requests or self._page.watchers:
             return True
-        return bool(await self._desk.store.approvals(ApprovalState.PENDING))
+        if await self._desk.store.approvals(ApprovalState.PENDING):
+            return True
+        return any(holding.term_reservation for holding in await self._desk.store.holdings())
 
     async def close(self) -> None:
         """Boxes first, then the page and the control socket; then nothing listens any more."""

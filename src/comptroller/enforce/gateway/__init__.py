@@ -1,5 +1,6 @@
 """The boxes' only way out: listens, understands, asks the gatekeeper, and sends only what has a permit."""
 
+from comptroller.enforce.gateway.courier import GatewayCourier
 from comptroller.enforce.gateway.credentials import CredentialBroker, Family
 from comptroller.enforce.gateway.doors import HostServices, TcpService
 from comptroller.enforce.gateway.internal import Internal
@@ -15,6 +16,7 @@ __all__ = [
     "CredentialBroker",
     "Family",
     "Gateway",
+    "GatewayCourier",
     "GatewaySettings",
     "HostServices",
     "Internal",

@@ -60,7 +60,7 @@ class Gateway:
         self._recorder = recorder
         self.authority = authority
         self.credentials = credentials
-        self._upstream = upstream
+        self.upstream = upstream
         self._line = Line(
             gatekeeper=gatekeeper,
             registry=registry,
@@ -74,7 +74,7 @@ class Gateway:
     @property
     def development(self) -> Mapping[str, str]:
         """Hosts that go to a development URL; to be printed at start."""
-        return self._upstream.development
+        return self.upstream.development
 
     async def attach(self, identity: RunIdentity, box_sockets: Sequence[BoxSocket]) -> Attachment:
         """Serve a box through its own sockets, which are ours from now on, also where this raises."""
@@ -85,7 +85,7 @@ class Gateway:
             recorder=self._recorder,
             forget=self._forget,
         )
-        self._upstream.host_services.open(identity.run, identity.host_services)
+        self.upstream.host_services.open(identity.run, identity.host_services)
         try:
             for box_socket in box_sockets:
                 await attachment.serve(box_socket)
@@ -102,13 +102,13 @@ class Gateway:
         await asyncio.gather(*(attachment.close() for attachment in tuple(self._attachments)))
         if self._line.books:
             await asyncio.wait(tuple(self._line.books), timeout=self._settings.close_seconds_max)
-        self._upstream.close()
+        self.upstream.close()
 
     def _forget(self, attachment: Attachment) -> None:
         self._attachments.discard(attachment)
         if all(other.identity.run != attachment.identity.run for other in self._attachments):
-            self._upstream.forget(attachment.identity.run)
-            self._upstream.host_services.close(attachment.identity.run)
+            self.upstream.forget(attachment.identity.run)
+            self.upstream.host_services.close(attachment.identity.run)
 
 
 @dataclass(slots=True, eq=False)
