@@ -55,7 +55,8 @@ CONTEXT_ATTRIBUTES: Mapping[str, str] = {
 """What a policy may ask of `context`: the same record for every action. A `?` marks what may be absent.
 
 `named`: the service or the host is named for the agent, wildcards included (they are matched outside Cedar, whose sets
-know only equality). `account_named`: so is the account. `owned`: all that it would stop or delete was made by its own run. `price_unknown`: a bound in dollars applies and is not known.
+know only equality). `account_named`: so is the account. `owned`: all that it would stop or delete was made by its own
+run. `price_unknown`: a bound in dollars applies and is not known.
 """
 
 ENTITY_TYPES = ("Organization", "Team", "Agent", "Group", "Person", "Service", "Resource")

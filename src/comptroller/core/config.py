@@ -24,8 +24,8 @@ from pydantic import (
 from comptroller.core.budget import Budget, OnExceed, check_window
 from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
 from comptroller.core.errors import ConfigError, UsageError
-from comptroller.core.holding import GRACE_SECONDS_DEFAULT
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
+from comptroller.core.holding import GRACE_SECONDS_DEFAULT
 from comptroller.core.window import Window
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
