@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Literal, cast
 
+from pydantic import Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -64,6 +65,31 @@ class ConfirmRequest(Body):
     reason: str = ""
 
 
+class AdoptRequest(Body):
+    """`POST /v1/holdings`."""
+
+    kind: str = Field(min_length=3, max_length=200)
+    resource: str = Field(min_length=1, max_length=2000)
+    agent: str
+    account: str = ""
+    region: str = ""
+    endpoint: str = ""
+    reason: str
+
+
+class StopRequest(Body):
+    """`POST /v1/holdings/…/stop`."""
+
+    reason: str = ""
+    delete: Literal["true", "false"] = "false"
+
+
+class ForgetRequest(Body):
+    """`POST /v1/holdings/…/forget`."""
+
+    reason: str
+
+
 class Control:
     """The routes of the control socket. `link` makes a one-time link to the page, `stop` ends the server."""
 
@@ -85,6 +111,12 @@ class Control:
             self._route("/v1/approvals/{id}/reject", self._reject, "POST"),
             self._route("/v1/budgets", self._budgets),
             self._route("/v1/budgets", self._set_budget, "POST"),
+            self._route("/v1/holdings", self._holdings),
+            self._route("/v1/holdings", self._adopt, "POST"),
+            self._route("/v1/holdings/drift", self._drift, "POST"),
+            self._route("/v1/holdings/{id}", self._holding),
+            self._route("/v1/holdings/{id}/stop", self._stop_holding, "POST"),
+            self._route("/v1/holdings/{id}/forget", self._forget, "POST"),
             self._route("/v1/prices/confirm", self._confirm_price, "POST"),
             self._route("/v1/entries", self._entries),
             self._route("/v1/{verb:str}", self._brake, "POST", also=("freeze", "thaw", "kill")),
@@ -165,6 +197,30 @@ class Control:
         return await self._operations.set_budget(
             caller, scope=body.scope, unit=body.unit, limit=body.limit, window=body.window, on_exceed=body.on_exceed
         )
+
+    async def _holdings(self, request: Request, caller: Caller) -> object:
+        return await self._operations.holdings(every=request.query_params.get("every") == "true")
+
+    async def _holding(self, request: Request, caller: Caller) -> object:
+        return await self._operations.holding(request.path_params["id"])
+
+    async def _adopt(self, request: Request, caller: Caller) -> object:
+        body = cast(AdoptRequest, await parsed(request, AdoptRequest))
+        return await self._operations.adopt_holding(caller, **body.model_dump())
+
+    async def _drift(self, request: Request, caller: Caller) -> object:
+        await parsed(request, Body)
+        return await self._operations.drift()
+
+    async def _stop_holding(self, request: Request, caller: Caller) -> object:
+        body = cast(StopRequest, await parsed(request, StopRequest))
+        return await self._operations.stop_holding(
+            caller, request.path_params["id"], reason=body.reason, delete=body.delete == "true"
+        )
+
+    async def _forget(self, request: Request, caller: Caller) -> object:
+        body = cast(ForgetRequest, await parsed(request, ForgetRequest))
+        return await self._operations.forget_holding(caller, request.path_params["id"], reason=body.reason)
 
     async def _confirm_price(self, request: Request, caller: Caller) -> object:
         body = cast(ConfirmRequest, await parsed(request, ConfirmRequest))

@@ -13,11 +13,13 @@ from comptroller.core.budget import Budget, OnExceed
 from comptroller.core.config import DOLLAR_UNITS, usd_micros
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.estimate import Unit
+from comptroller.core.holding import Holding
+from comptroller.core.made import Made
 from comptroller.core.window import FORMS, Window
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.pulse import Pulse
-from comptroller.server.render import Json, approval_json, budget_tree, entry_json, run_json
+from comptroller.server.render import Json, approval_json, budget_tree, burn_json, entry_json, holding_json, run_json
 
 ENTRIES_MAX = 1_000
 ANSWERED_SHOWN_MAX = 200
@@ -189,6 +191,73 @@ class Operations:
         states = await self.desk.store.budgets(self.desk.clock.now())
         return {"budget": next(row for row in budget_tree([s for s in states if s.budget.key == budget.key]))}
 
+    # ------------------------------------------------------------ what agents own
+
+    async def holdings(self, *, every: bool = False) -> Json:
+        """What agents brought about and is still there, with what it costs; with `every` also what is gone."""
+        now = self.desk.clock.now()
+        terms = {item.id: item for item in await self.desk.store.open_reservations()}
+        items = await self.desk.store.holdings(every=every)
+        shown = [holding_json(item, terms.get(item.term_reservation), now) for item in items]
+        return {"holdings": shown, **burn_json(items, await self.desk.store.budgets(now))}
+
+    async def holding(self, name: str) -> Json:
+        """One holding by id, by an unambiguous beginning or end of it, or by its provider's name."""
+        item = await self.find_holding(name)
+        terms = {each.id: each for each in await self.desk.store.open_reservations()}
+        return holding_json(item, terms.get(item.term_reservation), self.desk.clock.now())
+
+    async def find_holding(self, name: str) -> Holding:
+        """The holding called `name`. Raises `NotFoundError`, or `UsageError` where several are meant."""
+        items = await self.desk.store.holdings(every=True)
+        named = [(item.id, item) for item in items if item.resource == name and item.open]
+        if len(named) == 1:
+            return named[0][1]
+        return _pick(name, named or [(item.id, item) for item in items], "holding", "comptroller holdings list")
+
+    async def stop_holding(self, caller: Caller, name: str, *, reason: str = "", delete: bool = False) -> Json:
+        """Ask its provider to stop it, or to delete it. Anyone known may stop what an agent made; only an operator
+        deletes."""
+        if delete:
+            _operator(caller, "delete what an agent made")
+        item = await self.find_holding(name)
+        why = _comment(reason) or f"stopped by {caller.person.name}"
+        await self.desk.keeper.stop(item, by=caller.person.name, why=why, delete=delete)
+        return await self.holding(item.id)
+
+    async def forget_holding(self, caller: Caller, name: str, *, reason: str) -> Json:
+        """Take it off the books: from now on nobody here pays for it, and nobody stops it."""
+        _operator(caller, "take something off the books")
+        item = await self.find_holding(name)
+        done = await self.desk.holdings.forget(item, by=caller.person.name, reason=_why_needed(reason))
+        return await self.holding(done.id)
+
+    async def adopt_holding(
+        self,
+        caller: Caller,
+        *,
+        kind: str,
+        resource: str,
+        agent: str,
+        account: str = "",
+        region: str = "",
+        endpoint: str = "",
+        reason: str,
+    ) -> Json:
+        """Put something on the books that lives and that nobody here knows of."""
+        _operator(caller, "put something on the books")
+        if agent not in self.desk.config.agents:
+            raise UsageError(
+                f"there is no agent `{agent}`", hint=f"known: {', '.join(sorted(self.desk.config.agents))}"
+            )
+        made = Made(kind=kind, resource=resource, account=account, region=region, endpoint=endpoint)
+        done = await self.desk.holdings.adopt(made, agent=agent, by=caller.person.name, reason=_why_needed(reason))
+        return await self.holding(done.id)
+
+    async def drift(self) -> Json:
+        """Ask every provider what is there: what they list and the books do not, and the other way round."""
+        return {"drift": [dict(each) for each in await self.desk.keeper.reconcile()]}
+
     async def confirm_price(self, caller: Caller, *, key: str, reason: str = "") -> Json:
         """Believe a price again that a real cost exceeded. Raises `RefusedError` where it is not distrusted."""
         _operator(caller, "confirm a price")
@@ -233,6 +302,12 @@ def _operator(caller: Caller, what: str) -> None:
         raise ForbiddenError(
             f"`{caller.person.name}` may not {what}", hint="the user who owns this installation, or root, may"
         )
+
+
+def _why_needed(text: str) -> str:
+    if not text.strip():
+        raise UsageError("this needs a reason: it is written down", hint="--reason TEXT")
+    return _comment(text)
 
 
 def _comment(text: str) -> str:

@@ -11,6 +11,8 @@ from comptroller.core.brake import Brake, BrakeState, Run
 from comptroller.core.budget import THRESHOLD_PERCENTS, BudgetState, scopes_of
 from comptroller.core.errors import ConflictError
 from comptroller.core.estimate import Unit
+from comptroller.core.holding import Holding
+from comptroller.core.reservation import Reservation
 
 Json = dict[str, object]
 
@@ -68,6 +70,53 @@ def budget_json(state: BudgetState) -> Json:
         "room": state.room,
         "percent": (account.taken * 100 // budget.limit) if budget.limit > 0 else None,
         "thresholds": list(THRESHOLD_PERCENTS),
+    }
+
+
+def holding_json(item: Holding, term: Reservation | None, now: datetime) -> Json:
+    """One holding: what it is, whose, what it costs by the hour and cost so far, until when it is paid for."""
+    reserved = term.amounts.get(Unit.USD_MICROS, 0) if term is not None else 0
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "resource": item.resource,
+        "account": item.account,
+        "region": item.region,
+        "endpoint": item.endpoint,
+        "agent": item.agent,
+        "run": item.run,
+        "path": item.path,
+        "owner": item.owner,
+        "approver": item.approver,
+        "operation": item.operation,
+        "state": item.state.value,
+        "why": item.why,
+        "opened_at": time_text(item.opened_at),
+        "state_at": time_text(item.state_at),
+        "usd_micros_per_hour": item.rate_usd_micros_per_hour,
+        "reserved_usd_micros": reserved,
+        "spent_usd_micros": item.spent_usd_micros(now, reserved),
+        "paid_until": time_text(item.paid_until) if item.term_reservation else None,
+        "tagged": item.tagged,
+    }
+
+
+def burn_json(items: Sequence[Holding], budgets: Sequence[BudgetState]) -> Json:
+    """What everything that lives costs by the hour and over 30 days, and how long each limit lasts at that rate."""
+    living = [item for item in items if item.costs]
+    rate = sum(item.rate_usd_micros_per_hour or 0 for item in living)
+    lasts = []
+    for state in budgets:
+        scope = state.budget.scope
+        burned = sum(item.rate_usd_micros_per_hour or 0 for item in living if scope in scopes_of(item.path))
+        if state.budget.unit is Unit.USD_MICROS and burned:
+            hours = max(state.room, 0) / burned
+            lasts.append({"scope": scope, "window": state.budget.window.value, "hours": round(hours, 2)})
+    return {
+        "usd_micros_per_hour": rate,
+        "usd_micros_per_30_days": rate * 720,
+        "rate_unknown": sum(item.rate_usd_micros_per_hour is None for item in living),
+        "lasts": sorted(lasts, key=lambda each: float(str(each["hours"]))),
     }
 
 

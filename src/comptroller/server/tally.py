@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from comptroller.core.brake import Run
 from comptroller.core.estimate import usd_text
 from comptroller.server.neutral import neutral, neutral_name
-from comptroller.server.words import amount_text, loaded_text, suggestion, threshold_text
+from comptroller.server.words import amount_text, holding_text, loaded_text, suggestion, threshold_text
 
 NOTICE_CHARS_MAX = 600
 OBSERVED_KEPT_MAX = 1_000
@@ -165,6 +165,15 @@ def notice_of(
         case "budget.threshold":
             what = neutral(threshold_text(summary), chars_max=300)
             return Notice(kind="budget", text=f"budget: {what}", key=f"budget {what}")
+        case "holding.opened":
+            what = neutral(holding_text(summary), chars_max=300)
+            return Notice(kind="holding", text=f"it lives now, and costs: {what}", key=f"holding {what}")
+        case "holding.marked" | "holding.overrun" | "holding.stopped" | "holding.closed":
+            word = {"marked": "not paid for any longer", "overrun": "past its term, and still there"}.get(
+                kind.removeprefix("holding."), kind.removeprefix("holding.")
+            )
+            what = neutral(holding_text(summary), chars_max=300)
+            return Notice(kind="holding", text=f"{word}: {what}", key=f"{kind} {what}")
         case "store.lost":
             why, hint = str(summary.get("why") or ""), str(summary.get("hint") or "")
             return Notice(kind="store", text=neutral_lines(f"nothing passes: {why}\nnext: {hint}"), key=f"store {why}")

@@ -42,6 +42,17 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "run.ended": ("<", "dim", "run ended"),
     "budget.set": ("$", "dim", "budget set"),
     "budget.threshold": ("!", "wait", "budget"),
+    "holding.opened": ("+", "wait", "owns"),
+    "holding.adopted": ("+", "wait", "adopted"),
+    "holding.renewed": ("=", "dim", "paid on"),
+    "holding.overrun": ("!", "bad", "past its term"),
+    "holding.marked": ("!", "bad", "not paid for"),
+    "holding.stopping": ("#", "wait", "stopping"),
+    "holding.ordered": (">", "dim", "asked"),
+    "holding.stopped": ("#", "good", "rests"),
+    "holding.closed": (".", "good", "gone"),
+    "holding.forgotten": (".", "wait", "forgotten"),
+    "holding.drift": ("?", "bad", "drift"),
     "price.changed": ("$", "dim", "prices"),
     "price.confirmed": ("$", "good", "price confirmed"),
     "serve.started": (">", "dim", "serve started"),
@@ -261,6 +272,12 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"{body.get('scope')} · {shown}{window} · by {body.get('by')}"
         case "budget.threshold":
             return threshold_text(body)
+        case "holding.ordered":
+            return f"{body.get('operation')} · {body.get('way')}{f' · by {body["by"]}' if body.get('by') else ''}"
+        case "holding.drift":
+            return f"{body.get('kind')} {body.get('resource')} in {body.get('region')} · {body.get('drift')}"
+        case _ if kind.startswith("holding."):
+            return holding_text({**body, "resource": beside.get("resource", ""), "why": beside.get("reason", "")})
         case "price.changed":
             counts = [
                 f"{body[name]:,} {name}" for name in ("new", "dearer", "cheaper", "gone") if _count(body.get(name))
@@ -288,6 +305,15 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
         case _:
             return _rest({**body, **beside})
+
+
+def holding_text(item: Mapping[str, object]) -> str:
+    """What it is, where, what it costs by the hour, and why it came to its state."""
+    rate = item.get("rate_usd_micros_per_hour")
+    cost = f"{usd_text(rate)}/h" if isinstance(rate, int) else "rate unknown"
+    place = f" in {item['region']}" if item.get("region") else ""
+    why = f" · {item['why']}" if item.get("why") else ""
+    return f"{item.get('kind')} {item.get('resource') or '(its answer did not name it)'}{place} · {cost}{why}"
 
 
 def threshold_text(body: Mapping[str, object]) -> str:
