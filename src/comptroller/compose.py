@@ -79,7 +79,7 @@ from comptroller.stores import restore as restores
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
-from comptroller.watch.keeper import Keeper, Rules
+from comptroller.watch.keeper import HoldingsKeeper, Rules
 
 T = TypeVar("T")
 
@@ -414,7 +414,7 @@ class Installation:
         self.boundary = boundary
         self.gateway = build_gateway(config, config_path, paths, self.engine, described)
         self.origin = installation_origin(paths)
-        self.keeper = Keeper(
+        self.keeper = HoldingsKeeper(
             book=self.engine.holdings,
             orders=Orders(
                 sequencer=self.engine.sequencer,

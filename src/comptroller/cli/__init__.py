@@ -16,6 +16,7 @@ COMMANDS = {
     "tail": Command("tail", "tail", "Show what happened, in one run or in all."),
     "approvals": Command("approvals", "approvals", "List, show and answer what waits for a person."),
     "budget": Command("budget", "budget", "Show and set limits."),
+    "holdings": Command("holdings", "holdings", "Show and stop what agents made and what goes on costing."),
     "report": Command("report", "report", "Sum up what was spent, by team, agent, service, day."),
     "prices": Command("prices", "prices", "Show prices, read newer lists, confirm what proved too low."),
     "policy": Command("policy", "policy", "Check and explain policies; suggest what to add."),

@@ -61,15 +61,17 @@ def show(holding: str, as_json: bool, config: Path | None) -> None:
         print_json(item)
         return
     click.echo(_line(item))
+    approver = f", approved by {item['approver']}" if item["approver"] else ""
+    why = f": {item['why']}" if item["why"] else ""
     for label, value in (
         ("id", item["id"]),
         ("where", f"{item['account']} {item['region']} {item['endpoint']}".strip()),
         ("made by", f"{item['agent']}, run {item['run'] or '(adopted)'}, {item['operation']}"),
-        ("owner", f"{item['owner']}{f', approved by {item["approver"]}' if item['approver'] else ''}"),
+        ("owner", f"{item['owner']}{approver}"),
         ("since", item["opened_at"]),
         ("paid until", item["paid_until"] or "not paid for from here"),
         ("our tag", "put on at creation" if item["tagged"] else "not put on at creation"),
-        ("state", f"{item['state']} since {item['state_at']}{f': {item["why"]}' if item['why'] else ''}"),
+        ("state", f"{item['state']} since {item['state_at']}{why}"),
     ):
         click.echo(f"  {label:<11}{neutral(value, chars_max=400)}")
     if item["state"] in ("live", "marked"):

@@ -273,7 +273,8 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
         case "budget.threshold":
             return threshold_text(body)
         case "holding.ordered":
-            return f"{body.get('operation')} · {body.get('way')}{f' · by {body["by"]}' if body.get('by') else ''}"
+            by = f" · by {body['by']}" if body.get("by") else ""
+            return f"{body.get('operation')} · {body.get('way')}{by}"
         case "holding.drift":
             return f"{body.get('kind')} {body.get('resource')} in {body.get('region')} · {body.get('drift')}"
         case _ if kind.startswith("holding."):

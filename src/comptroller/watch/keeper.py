@@ -41,7 +41,7 @@ class Rules:
     delete: frozenset[str] = frozenset()
 
 
-class Keeper:
+class HoldingsKeeper:
     """Tends every holding, one after the other; what fails is said and tried again."""
 
     def __init__(
