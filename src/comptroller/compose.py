@@ -91,7 +91,7 @@ RESTART_ONLY = ("organization", "services", "store", "upstreams", "private")
 """Settings that are built into the running gateway."""
 KEEP_SECONDS = 5.0
 """How often holdings are tended."""
-RECONCILE_SECONDS = 600.0
+RECONCILE_SECONDS = 900.0
 """How often providers are asked what is there."""
 EXPIRY_SECONDS = 10.0
 """How often what is over is closed with an entry; that nothing expired counts is checked at each use."""

@@ -17,23 +17,27 @@ from comptroller.core.brake import Run
 from comptroller.core.budget import Budget
 from comptroller.core.config import Config, parse_config
 from comptroller.core.doors import HostService
+from comptroller.core.errors import RefusedError
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.verdict import BoundaryResult, Obligation, Reason, VerdictKind
 from comptroller.core.window import Window
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.brake import Brakes
 from comptroller.engine.entries import Scribe
+from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
+from comptroller.engine.orders import Answer, Orders
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
-from comptroller.engine.sequencer import Proposal, Sequenced, Sequencer
+from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
 from comptroller.engine.trust import Trust
 from comptroller.price import Prices
 from comptroller.server.desk import Desk, SocketRole
 from comptroller.server.house import House
 from comptroller.server.identity import os_user, person_name
 from comptroller.stores.memory import MemoryStore
+from comptroller.watch.keeper import HoldingsKeeper, Rules
 
 ME = person_name(os_user(os.getuid()))
 
@@ -46,6 +50,13 @@ class Ticking:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
+
+
+class NoWayOut:
+    """No provider can be reached from here."""
+
+    async def carry(self, permit: Permit, action: Action) -> Answer:
+        raise RefusedError(f"`{action.operation}` did not reach {action.host}")
 
 
 class CountingIds:
@@ -251,6 +262,17 @@ def make_place(
     store, clock, ids, hub, door = MemoryStore(), Ticking(), CountingIds(), Hub(), RecordingDoor()
     scribe, book = Scribe(ids), Book(config)
     parts = {"store": store, "clock": clock, "scribe": scribe, "hub": hub}
+    sequencer = Sequencer(**parts, ids=ids, runbook=book)
+    holdings = Holdings(**parts, ids=ids, runbook=book)
+    keeper = HoldingsKeeper(
+        book=holdings,
+        orders=Orders(sequencer=sequencer, courier=NoWayOut(), clock=clock),
+        store=store,
+        clock=clock,
+        rules=Rules,
+        organization=config.organization,
+        say=lambda _: None,
+    )
     desk = Desk(
         config=config,
         config_path="comptroller.yaml",
@@ -261,6 +283,8 @@ def make_place(
         ledger=Ledger(**parts),
         runs=Runs(**parts, ids=ids, runbook=book),
         trust=Trust(**parts, pricer=Prices()),
+        holdings=holdings,
+        keeper=keeper,
         recorder=Recorder(**parts),
         hub=hub,
         clock=clock,
@@ -272,7 +296,6 @@ def make_place(
         attach_socket=folder / "attach.sock",
         idle_exit_seconds=idle_exit_seconds,
     )
-    sequencer = Sequencer(**parts, ids=ids, runbook=book)
     return Place(desk, house, store, clock, sequencer, door, folder)
 
 

@@ -21,8 +21,8 @@ from comptroller.ports import Clock, Store
 
 LOOK_SECONDS = 15.0
 """How often what was asked to stop is looked at."""
-REST_LOOK_SECONDS = 600.0
-"""How often everything else is looked at, and providers are asked for their lists."""
+REST_LOOK_SECONDS = 3600.0
+"""How often everything else is looked at."""
 STOP_AGAIN_SECONDS = 120
 """After which what still lives is asked to stop once more."""
 NO_ROOM = "no budget on its path has room for another term"
@@ -113,6 +113,11 @@ class HoldingsKeeper:
         if not holding.term_reservation or now < holding.due_at(self._rules().grace_seconds):
             await self._look(holding, now, REST_LOOK_SECONDS)
             return
+        try:
+            # What is gone or rests needs no further term; who cannot be asked is paid for.
+            await self._look(holding, now, 0)
+        except RefusedError as error:
+            self._say(f"holding {holding.id}: {error.message}")
         if not await self._book.pay_on(holding):
             await self._book.mark(holding, why=NO_RATE if holding.rate_usd_micros_per_hour is None else NO_ROOM)
 
@@ -154,7 +159,7 @@ class HoldingsKeeper:
 
     async def _look(self, holding: Holding, now: datetime, every_seconds: float) -> bool:
         """Ask its provider, now and then; True where it was seen alive."""
-        last = self._looked.setdefault(holding.id, holding.state_at)
+        last = self._looked.setdefault(holding.id, now if holding.state is HoldingState.LIVE else holding.state_at)
         if not holding.resource or now < last + timedelta(seconds=every_seconds):
             return False
         self._looked[holding.id] = now

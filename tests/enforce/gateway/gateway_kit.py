@@ -221,6 +221,7 @@ async def serving(
     host_services: Sequence[HostService] = (),
     tcp: Sequence[TcpService] = (),
     door: socket.socket | None = None,
+    clock: Any = None,
 ) -> AsyncIterator[Kit]:
     """One box served by one gateway; everything is closed at the end."""
     config = config or config_of()
@@ -232,7 +233,7 @@ async def serving(
         classes_of=registry.classes_of,
     )
     current = [boundary]
-    engine = build_engine(config, store, lambda: current[0])
+    engine = build_engine(config, store, lambda: current[0], clock=clock)
     run = await engine.runs.start(agent=agent, purpose=None, resume=None, per_run={})
     if budget:
         for unit in (Unit.CALLS, Unit.USD_MICROS):
