@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, str] = {
     "BudgetConfig": "budgets",
     "CredentialConfig": "credentials",
     "ServiceConfig": "services",
+    "HoldingsConfig": "holdings",
     "PricesConfig": "prices",
     "FxConfig": "fx",
     "NotifyConfig": "notify",
