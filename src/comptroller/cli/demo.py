@@ -42,6 +42,7 @@ TITLES = {
 }
 ON_HOLD = {"dn42": "wait", "rome": "fail"}
 RUN_INSTANCES = "aws:ec2:RunInstances"
+MACHINE = "aws:ec2:instance"
 CREATE_LOAD_BALANCER = "aws:elbv2:CreateLoadBalancer"
 MICROS_PER_CENT = 10_000
 SHOWN_BY_THE_PERSON = ("held: ", "answer: ", "approved by ", "rejected by ")
@@ -109,6 +110,7 @@ class Result:
     audit_verified: bool = False
     audit_text: str = ""
     seconds: float = 0.0
+    holdings: list[Mapping[str, Any]] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
 
     @property
@@ -141,6 +143,7 @@ class Result:
             "pool_bytes": self.pool_bytes,
             "ssh_bytes": self.ssh_bytes,
             "audit_verified": self.audit_verified,
+            "holdings": self.holdings,
             "leaks": self.leaks,
             "seconds": round(self.seconds, 1),
         }
@@ -180,12 +183,45 @@ class _Play:
             earlier.write_bytes(Paths.of(self.world.config_path).checkpoint.read_bytes())
             used = [row for row in desk.approved() if row["grant"] == "used"]
             result.expected_usd_micros = sum(int(row["usd_micros"] or 0) for row in used)
+            self._estate(result, control)
             if self.keep:
                 self.screen.plain()
                 click.prompt("Look around; Enter ends the demo", default="", show_default=False, err=True)
         self._verify(result, earlier)
         self._compare(result)
         return result
+
+    def _estate(self, result: Result, control: Client) -> None:
+        """What the agents leave behind, as the books have it and as the cloud has it; then it is stopped."""
+        self.screen.plain()
+        self.screen.plain("What lives on after both, and costs", "bright_white")
+        result.holdings = control.get("/v1/holdings")["holdings"]
+        for text in self._said("holdings", "list"):
+            self.screen.line("holdings", text)
+        machines = {item["resource"]: item for item in result.holdings if item["kind"] == MACHINE}
+        if set(machines) != set(self.world.aws.instances()):
+            there = ", ".join(self.world.aws.instances()) or "none"
+            result.leaks.append(f"machines: the books have {', '.join(machines) or 'none'}, there are {there}")
+        for item in () if self.keep else machines.values():
+            for text in self._said("holdings", "stop", item["id"], "--reason", "the demo is over"):
+                self.screen.line("holdings", text)
+            if self.world.aws.running():
+                result.leaks.append("a machine that was stopped is running")
+
+    def _said(self, *arguments: str) -> list[str]:
+        """What one of our own commands prints."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            self._command(*arguments),
+            cwd=self.world.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=VERIFY_SECONDS_MAX,
+            check=False,
+        )
+        if done.returncode:
+            raise RefusedError(f"`comptroller {' '.join(arguments)}` ended with {done.returncode}: {done.stderr}")
+        return done.stdout.splitlines()
 
     # ------------------------------------------------------------ processes
 

@@ -55,6 +55,16 @@ class AwsServer:
         finally:
             client.close()
 
+    def running(self, *, region: str = "us-east-1") -> tuple[str, ...]:
+        """The ids of instances that run."""
+        client = self.client("ec2", region=region)
+        try:
+            only = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+            pages = client.get_paginator("describe_instances").paginate(Filters=only)
+            return tuple(i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"])
+        finally:
+            client.close()
+
     def load_balancers(self, *, region: str = "us-east-1") -> tuple[str, ...]:
         """The names of every load balancer."""
         client = self.client("elbv2", region=region)
