@@ -67,56 +67,56 @@ class Batch:
 
 
 _ENTRIES = """INSERT INTO entries (installation, idx, run, leaf)
-    SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %b::bytea[])"""
+    SELECT %s, * FROM unnest(%s::bigint[], %b::text[], %b::bytea[])"""
 _NODES = """INSERT INTO nodes (installation, level, position, hash)
     SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %b::bytea[])"""
 _PRIVATE = """INSERT INTO private (installation, entry, name, salt, value)
-    SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %b::bytea[], %s::text[])"""
-_ERASE = """DELETE FROM private p USING unnest(%s::bigint[], %s::text[]) AS k (entry, name)
+    SELECT %s, * FROM unnest(%s::bigint[], %b::text[], %b::bytea[], %b::text[])"""
+_ERASE = """DELETE FROM private p USING unnest(%s::bigint[], %b::text[]) AS k (entry, name)
     WHERE p.installation = %s AND p.entry = k.entry AND p.name = k.name"""
 _ACCOUNTS = """INSERT INTO accounts (scope, unit, "window", start, settled, dispatched, reserved, suspense)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[],
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[],
         %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
     ON CONFLICT (scope, unit, "window", start) DO UPDATE SET settled = excluded.settled,
         dispatched = excluded.dispatched, reserved = excluded.reserved, suspense = excluded.suspense"""
 _RESERVATIONS = """INSERT INTO reservations
         (id, run, digest, retry_token, state, created_at, document, scopes, installation)
     SELECT id, run, digest, token, state, created, document, ARRAY(SELECT json_array_elements_text(scopes::json)), %s
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
         WITH ORDINALITY AS k (id, run, digest, token, state, created, document, scopes, position) ORDER BY position
     ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, retry_token = excluded.retry_token,
         state = excluded.state, created_at = excluded.created_at, document = excluded.document,
         scopes = excluded.scopes"""
 _APPROVALS = """INSERT INTO approvals (id, run, digest, state, asked_at, document)
     SELECT id, run, digest, state, asked, document
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
         WITH ORDINALITY AS k (id, run, digest, state, asked, document, position) ORDER BY position
     ON CONFLICT (id) DO UPDATE SET run = excluded.run, digest = excluded.digest, state = excluded.state,
         asked_at = excluded.asked_at, document = excluded.document"""
 _HOLDINGS = """INSERT INTO holdings (id, run, state, document)
-    SELECT id, run, state, document FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+    SELECT id, run, state, document FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
         WITH ORDINALITY AS k (id, run, state, document, position) ORDER BY position
     ON CONFLICT (id) DO UPDATE SET run = excluded.run, state = excluded.state, document = excluded.document"""
 _RUNS = """INSERT INTO runs (installation, id, agent, owner, path, purpose, state, started_at, ended_at, exit_code,
         observed, unboxed)
-    SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::bigint[], %s::smallint[], %s::smallint[])
+    SELECT %s, * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %b::text[], %s::bigint[], %s::smallint[], %s::smallint[])
     ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, owner = excluded.owner, path = excluded.path,
         purpose = excluded.purpose, started_at = excluded.started_at, ended_at = excluded.ended_at,
         exit_code = excluded.exit_code, observed = excluded.observed, unboxed = excluded.unboxed,
         installation = CASE WHEN excluded.state = 'ended' THEN runs.installation ELSE excluded.installation END,
         state = excluded.state"""
 _BUDGETS = """INSERT INTO budgets (scope, unit, "window", amount, on_exceed)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %s::bigint[], %b::text[])
     ON CONFLICT (scope, unit, "window") DO UPDATE SET amount = excluded.amount, on_exceed = excluded.on_exceed"""
-_BUDGETS_REMOVED = """DELETE FROM budgets b USING unnest(%s::text[], %s::text[], %s::text[]) AS k (scope, unit, win)
+_BUDGETS_REMOVED = """DELETE FROM budgets b USING unnest(%b::text[], %b::text[], %b::text[]) AS k (scope, unit, win)
     WHERE b.scope = k.scope AND b.unit = k.unit AND b."window" = k.win"""
 _BRAKES = """INSERT INTO brakes (scope, state, reason, "by", at)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
     ON CONFLICT (scope) DO UPDATE SET state = excluded.state, reason = excluded.reason, "by" = excluded."by",
         at = excluded.at"""
 _DISTRUSTS = """INSERT INTO distrusts (key, trusted, reason, "by", at)
-    SELECT * FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::text[], %s::text[])
+    SELECT * FROM unnest(%b::text[], %s::smallint[], %b::text[], %b::text[], %b::text[])
     ON CONFLICT (md5(key)) DO UPDATE SET trusted = excluded.trusted, reason = excluded.reason, "by" = excluded."by",
         at = excluded.at"""
 
