@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -93,6 +94,7 @@ KEEP_SECONDS = 5.0
 """How often holdings are tended."""
 RECONCILE_SECONDS = 900.0
 """How often providers are asked what is there."""
+RANDOM_BYTES_FETCHED = 4096
 EXPIRY_SECONDS = 10.0
 """How often what is over is closed with an entry; that nothing expired counts is checked at each use."""
 
@@ -106,11 +108,24 @@ class SystemClock:
 
 
 class SystemIds:
-    """UUIDv7 and salts from the operating system's generator."""
+    """UUIDv7 and salts from the operating system's generator, fetched a page at a time: each call for a few bytes gives
+    up the interpreter, and under load waits to win it back. A process that forks must make its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._unused = b""
+
+    def _random(self, length: int) -> bytes:
+        """Bytes nobody has seen or will see again."""
+        with self._lock:
+            if len(self._unused) < length:
+                self._unused = secrets.token_bytes(RANDOM_BYTES_FETCHED)
+            taken, self._unused = self._unused[:length], self._unused[length:]
+            return taken
 
     def new(self) -> str:
         """A UUIDv7 (RFC 9562) as text: 48 bits of milliseconds, then 74 random bits."""
-        value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+        value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(self._random(10), "big")
         value = value & ~(0xF << 76) | 0x7 << 76
         value = value & ~(0x3 << 62) | 0x2 << 62
         text = f"{value:032x}"
@@ -118,7 +133,7 @@ class SystemIds:
 
     def salt(self) -> bytes:
         """16 random bytes."""
-        return secrets.token_bytes(16)
+        return self._random(16)
 
 
 # ---------------------------------------------------------------- configuration

@@ -137,6 +137,8 @@ def canonical(value: Value, depth: int = 0) -> object:
     """The JSON form of a decoded value as the digest sees it. Raises `Uncanonical`; never recurses past `DEPTH_MAX`."""
     if depth > DEPTH_MAX:
         raise Uncanonical(f"nested deeper than {DEPTH_MAX}")
+    if type(value) is str and value.isascii():
+        return value  # nearly everything is
     match value:
         case None | bool():
             return value

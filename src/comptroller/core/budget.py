@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -41,11 +41,11 @@ class Budget:
     window: Window
     limit: int
     on_exceed: OnExceed = OnExceed.DENY
+    key: tuple[str, str, str] = field(init=False, compare=False, repr=False)
+    """What makes a budget unique; made once, since every decision asks for it many times."""
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What makes a budget unique."""
-        return (self.scope, self.unit.value, self.window.value)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.scope, self.unit.value, self.window.value))
 
     @property
     def rule(self) -> str:
@@ -106,7 +106,10 @@ class BudgetState:
 
     def crossed(self, amount: int) -> int:
         """The highest of `THRESHOLD_PERCENTS` that taking `amount` more reaches or passes; 0 for none."""
-        before, after, limit = self.account.taken * 100, (self.account.taken + amount) * 100, self.budget.limit
+        taken, limit = self.account.taken, self.budget.limit
+        before, after = taken * 100, (taken + amount) * 100
+        if after < THRESHOLD_PERCENTS[0] * limit:
+            return 0
         return max((p for p in THRESHOLD_PERCENTS if before < p * limit <= after), default=0)
 
 

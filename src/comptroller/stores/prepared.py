@@ -137,6 +137,9 @@ def _check_columns(table: Iterable[Row]) -> None:
     """Every column has a type and size that a database takes, and its text is Unicode."""
     for row in table:
         for column in row:
+            kind = type(column)
+            if kind is bytes or column is None or (kind is str and column.isascii()):
+                continue
             match column:
                 case str():
                     column.encode("utf-8")
@@ -145,7 +148,5 @@ def _check_columns(table: Iterable[Row]) -> None:
                 case int():
                     if not -INTEGER_MAX <= column <= INTEGER_MAX:
                         raise ValueError("a number over 63 bits")
-                case bytes() | None:
-                    pass
                 case _:
-                    raise TypeError(f"a {type(column).__name__} where text, a number or bytes belong")
+                    raise TypeError(f"a {kind.__name__} where text, a number or bytes belong")

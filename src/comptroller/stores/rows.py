@@ -19,6 +19,7 @@ from comptroller.core.verdict import Obligation
 from comptroller.core.window import Window
 
 Row = tuple[Any, ...]
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def time_text(at: datetime) -> str:
@@ -35,7 +36,7 @@ def time_of(text: str | None) -> datetime | None:
 
 def document(value: object) -> str:
     """JSON text. Raises `ValueError` or `TypeError` for what JSON cannot hold."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     text.encode("utf-8")
     return text
 

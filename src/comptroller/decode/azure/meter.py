@@ -5,7 +5,6 @@ from __future__ import annotations
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
 from comptroller.decode.answer import JsonAnswer
-from comptroller.decode.azure.lasting import lasting
 from comptroller.decode.charged import charged
 
 ID_CHARACTERS_MAX = 1024
@@ -18,7 +17,7 @@ class AzureMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         makes = not action.classes <= LOOKING and action.operation.endswith((":write", ":post", ":put"))
         super().__init__(wanted=makes)
-        self._action = action
+        self._operation = action.operation
 
     def finish(self, *, complete: bool) -> Outcome:
         """What the answer proved."""
@@ -27,7 +26,6 @@ class AzureMeter(JsonAnswer):
             status=self.status,
             ok=self.ok,
             complete=complete,
-            charged=charged(self._action.operation, self.status),
+            charged=charged(self._operation, self.status),
             made=(identity[:ID_CHARACTERS_MAX],) if isinstance(identity, str) and identity else (),
-            holdings=lasting(self._action, self.status),
         )

@@ -28,7 +28,6 @@ from comptroller.decode.shape import (
     undecodable,
 )
 from comptroller.decode.stripe.form import MalformedForm, dump_form, parse_form
-from comptroller.decode.stripe.lasting import lasting
 from comptroller.decode.stripe.money import money_text, payment_of
 from comptroller.decode.stripe.operations import Operation, find_operation, operations, with_members
 from comptroller.decode.target import AmbiguousTarget, parse_target
@@ -239,7 +238,6 @@ class StripeMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         super().__init__(wanted=not action.classes <= {ActionClass.READ, ActionClass.REVEAL})
         self._pays = ActionClass.PAY in action.classes
-        self._action = action
         self._operation = action.operation
 
     def finish(self, *, complete: bool) -> Outcome:
@@ -256,7 +254,6 @@ class StripeMeter(JsonAnswer):
             charged=charged(self._operation, self.status),
             actual=actual,
             made=(identity[:255],) if isinstance(identity, str) and identity else (),
-            holdings=lasting(self._action, found) if self.ok else (),
         )
 
 
