@@ -205,11 +205,34 @@ class Spend:
         if kind == "run.started" and isinstance(run, str):
             self._runs[run] = Principal(path=_text(body.get("path")), owner=_text(body.get("owner")))
             return
-        reservation = body.get("reservation")
-        if not isinstance(reservation, str) or not reservation:
+        if isinstance(kind, str) and kind.startswith("holding."):
+            self._take_term(document, body)
             return
+        reservation = body.get("reservation")
+        if isinstance(reservation, str) and reservation:
+            before = self._charges.get(reservation)
+            self._put(reservation, self._charge(document, body, before))
+
+    def _take_term(self, document: Mapping[str, object], body: Mapping[str, object]) -> None:
+        """What pays for a holding: the term that ended is settled, the next one is held, beside the action that made
+        it."""
+        maker, ended, term = (self._charges.get(_text(body.get("made_by"))), body.get("ended_term"), body.get("term"))
+        actual, reserved, at = body.get("actual"), body.get("reserved"), _text(document.get("at"))
+        over = self._charges.get(_text(ended))
+        if over is not None and isinstance(actual, Mapping):
+            self._put(_text(ended), Charge(over.place, over.at, Standing.SETTLED, _amounts(actual)))
+        moment = _moment(at)
+        if maker is None or moment is None or not isinstance(reserved, Mapping) or not reserved:
+            return
+        times = dict(
+            zip((Dimension.DAY, Dimension.WEEK, Dimension.MONTH), _days(moment.astimezone(UTC).date()), strict=True)
+        )
+        place = tuple(times.get(dimension, maker.place[_PLACE[dimension]]) for dimension in _ORDER)
+        self._put(_text(term), Charge(place, at, Standing.HELD, _amounts(reserved)))
+
+    def _put(self, reservation: str, after: Charge | None) -> None:
+        """Count a reservation as `after` instead of as before."""
         before = self._charges.get(reservation)
-        after = self._charge(document, body, before)
         if after is None or after == before:
             return
         for grouping in self.groupings:
@@ -235,7 +258,10 @@ class Spend:
             # Two answers may come from now on: what was held is what it may have cost.
             return _as(before, Standing.UNCONFIRMED) if before.standing is Standing.HELD else None
         if isinstance(actual, Mapping):
-            return Charge(before.place, before.at, Standing.SETTLED, _amounts(actual))
+            moved = body.get("of_terms")
+            paid_by_terms = _amounts(moved) if isinstance(moved, Mapping) else {}
+            own = {unit: amount - paid_by_terms.get(unit, 0) for unit, amount in _amounts(actual).items()}
+            return Charge(before.place, before.at, Standing.SETTLED, own)
         if kind == "action.suspense":
             return _as(before, Standing.UNCONFIRMED)
         return None

@@ -113,7 +113,10 @@ class Holdings:
             now=now,
             new_id=self._ids.new,
         )
-        entries = tuple(self._entry(EntryKind.HOLDING_OPENED, item, now, {}) for item in payment.holdings)
+        entries = tuple(
+            self._entry(EntryKind.HOLDING_OPENED, item, now, {"reserved": _reserved(item, payment)})
+            for item in payment.holdings
+        )
         return Opened(left=left, payment=payment, entries=entries)
 
     def opened(self, payment: Payment, indices: Sequence[int]) -> None:
@@ -183,7 +186,7 @@ class Holdings:
                 paid = replace(paid, state=HoldingState.LIVE, state_at=now, why="")
                 payment = replace(payment, holdings=(paid,))
             kind = EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED
-            return self._changes(kind, payment, now), (True, paid)
+            return self._changes(kind, payment, now, {"ended_term": term.id}), (True, paid)
 
         wants = self._wants(holding, now)
         done = await self._store.commit(wants, decide)
@@ -282,7 +285,8 @@ class Holdings:
             payment = terms.ended(
                 current, facts.reservation, facts.budgets, state=state, why=why, now=now, new_id=self._ids.new
             )
-            return self._changes(kind, payment, now, {"by": by}), payment.holdings[0]
+            body = {"by": by, "ended_term": current.term_reservation}
+            return self._changes(kind, payment, now, body), payment.holdings[0]
 
         done = await self._store.commit(self._wants(holding, now), decide)
         if done.result is None:
@@ -350,11 +354,13 @@ class Holdings:
     def _wants(self, holding: Holding, now: datetime) -> Wants:
         return Wants(now=now, holding=holding.id, reservation=holding.term_reservation, scopes=scopes_of(holding.path))
 
-    def _changes(
-        self, kind: EntryKind, payment: Payment, now: datetime, body: Mapping[str, object] | None = None
-    ) -> Changes:
+    def _changes(self, kind: EntryKind, payment: Payment, now: datetime, body: Mapping[str, object]) -> Changes:
         (holding,) = payment.holdings
-        more = {**(body or {}), "actual": amounts_body(payment.actual or {})}
+        more = {
+            **body,
+            "actual": amounts_body(payment.actual or {}),
+            "reserved": _reserved(holding, payment),
+        }
         return Changes(
             entries=(self._entry(kind, holding, now, more),),
             holdings=payment.holdings,
@@ -381,7 +387,7 @@ class Holdings:
                 "rate_usd_micros_per_hour": holding.rate_usd_micros_per_hour,
                 "paid_until": holding.paid_until,
                 "term": holding.term_reservation,
-                "reservation": holding.reservation,
+                "made_by": holding.reservation,
                 "settled_usd_micros": holding.settled_usd_micros,
                 "tagged": holding.tagged,
                 **body,
@@ -414,6 +420,12 @@ _ENDS = {
     HoldingState.CLOSED: EntryKind.HOLDING_CLOSED,
     HoldingState.FORGOTTEN: EntryKind.HOLDING_FORGOTTEN,
 }
+
+
+def _reserved(holding: Holding, payment: Payment) -> dict[str, int]:
+    """What pays for its term from now on."""
+    found = next((item for item in payment.reservations if item.id == holding.term_reservation), None)
+    return amounts_body(found.amounts) if found is not None else {}
 
 
 def _nameless(action: Action) -> Made:

@@ -19,6 +19,7 @@ from gateway_kit import BEN, Kit, serving
 from comptroller.core.budget import Account
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding, HoldingState
+from comptroller.core.spend import Grouping, Query, Spend
 from comptroller.decode import tags
 from comptroller.enforce.gateway import GatewayCourier
 from comptroller.engine.orders import Orders
@@ -103,6 +104,16 @@ class Estate:
         self.clock.turn(seconds)
         await self.keeper.tend()
 
+    async def check_reports(self) -> None:
+        """What reports sum up from the log is what the ledger's accounts hold."""
+        grouping = Grouping([])
+        spend = Spend([grouping], Query())
+        for entry in await self.kit.entries():
+            spend.take(entry)
+        told, account = grouping.total().tallies[Unit.USD_MICROS], await self.account()
+        held = account.dispatched + account.reserved
+        assert (told.settled, told.held, told.unconfirmed) == (account.settled, held, account.suspense)
+
     def states(self) -> Mapping[str, str]:
         """What the provider itself says."""
         client = self.aws.client("ec2")
@@ -162,6 +173,7 @@ async def test_terms_are_renewed_while_there_is_room_and_only_what_was_used_is_s
         before = await place.account()
         for _ in range(10):
             await place.tend(HOUR / 4)
+            await place.check_reports()
         after = await place.account()
         (machine,) = await place.machines()
         rate = machine.rate_usd_micros_per_hour or 0
@@ -198,6 +210,7 @@ async def test_without_room_its_owner_is_told_and_it_is_stopped_before_its_term_
         assert machine.state is HoldingState.STOPPED and not machine.term_reservation
         account = await place.account()
         assert account.taken <= taken, "nothing was spent beyond the limit"
+        await place.check_reports()
         assert not [r for r in await place.kit.store.open_reservations() if r.id == machine.term_reservation]
         told = [(entry["kind"], entry["body"].get("way")) for entry in await place.kit.entries()]
         steps = [("holding.marked", None), ("holding.ordered", "stop"), ("holding.stopped", None)]
@@ -271,6 +284,7 @@ async def test_what_does_not_carry_our_tag_is_left_alone(tmp_path: Path, aws: Aw
         (machine,) = await place.machines()
         overrun = await place.kit.entries("holding.overrun")
         assert overrun and machine.term_reservation and machine.paid_until > place.clock.now()
+        await place.check_reports()
 
 
 async def test_killing_its_run_stops_it_at_once(tmp_path: Path, aws: AwsServer) -> None:
@@ -314,6 +328,7 @@ async def test_after_a_long_time_away_what_it_cost_is_recorded_as_it_is(tmp_path
         rate = machine.rate_usd_micros_per_hour or 0
         spent = (await place.account()).settled - before.settled
         assert machine.state is HoldingState.LIVE and 0 <= spent - 5 * rate <= rate / 100
+        await place.check_reports()
 
 
 async def test_a_listing_tells_what_the_books_do_not_know_and_what_is_gone(tmp_path: Path, aws: AwsServer) -> None:
