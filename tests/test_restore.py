@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,13 +43,16 @@ budgets:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    # A socket's path is short.
+    state = tempfile.mkdtemp(prefix="k", dir="/tmp")
+    monkeypatch.setenv("XDG_STATE_HOME", state)
     (tmp_path / "p" / "policies").mkdir(parents=True)
     (tmp_path / "p" / "policies" / "starter.cedar").write_text(starter_policies(), "utf-8")
     (tmp_path / "p" / "comptroller.yaml").write_text(CONFIG, "utf-8")
     monkeypatch.chdir(tmp_path / "p")
-    return tmp_path / "p" / "comptroller.yaml"
+    yield tmp_path / "p" / "comptroller.yaml"
+    shutil.rmtree(state)
 
 
 @asynccontextmanager

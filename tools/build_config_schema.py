@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, str] = {
     "PricesConfig": "prices",
     "FxConfig": "fx",
     "NotifyConfig": "notify",
+    "RetentionConfig": "retention",
 }
 """Configuration class -> the heading of the page that describes it."""
 

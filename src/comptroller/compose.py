@@ -28,6 +28,7 @@ from comptroller.boundary import AgentFacts, CedarBoundary, PolicyText
 from comptroller.boundary.context import Reach
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
+from comptroller.core.archive import Archive
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
 from comptroller.core.budget import BudgetState, scopes_of
@@ -55,6 +56,7 @@ from comptroller.enforce.gateway import (
     Upstream,
 )
 from comptroller.engine.approvals import Approvals
+from comptroller.engine.archiving import Archivist, Removed
 from comptroller.engine.brake import Brakes
 from comptroller.engine.entries import Scribe
 from comptroller.engine.gatekeeper import Gatekeeper
@@ -75,6 +77,7 @@ from comptroller.server.descriptions import described_services, services_stamp
 from comptroller.server.desk import Desk, SocketRole
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, SERVICES_FOLDER, Paths, load_config
 from comptroller.server.prices import book_of, changes_of, load_prices, prices_digest
+from comptroller.stores import archives
 from comptroller.stores import backup as backups
 from comptroller.stores import restore as restores
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
@@ -269,6 +272,7 @@ class Engine:
     approvals: Approvals
     brakes: Brakes
     keeper: Keeper
+    archivist: Archivist
     ledger: Ledger
     runs: Runs
     pricer: price.Prices
@@ -326,6 +330,7 @@ def build_engine(
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
+        archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
         pricer=pricer,
@@ -469,6 +474,7 @@ class Installation:
             clock=self.clock,
             door=GatewayDoor(self.engine.runbook, self.gateway),
             refresh=self._refresh,
+            remove_archived=self.remove_archived,
         )
 
     async def begin(self) -> int:
@@ -529,6 +535,23 @@ class Installation:
         note = sign(Checkpoint(origin=self.origin, size=size, root=await self.store.root(size)), self._log_key)
         await asyncio.to_thread(write_private, self.paths.checkpoint, note)
         self._signed_size = size
+
+    async def remove_archived(self, file: Path, by: str) -> Removed:
+        """Remove from the store what retention lets go and the archive `file` holds, and sign the log that says so.
+
+        Raises `VerificationError`, `StoreError`, `UsageError` where nothing has a term.
+        """
+        days = self.config.retention.days()
+        if not days:
+            raise UsageError(
+                f"no class of entries has a term: `retention` in {CONFIG_NAME} is empty, everything stays",
+                hint="write one, such as `retention: {actions: 400}`",
+            )
+        key = parse_verifier_key(await asyncio.to_thread(self.paths.log_public.read_text, "utf-8"))
+        archive, digest = await asyncio.to_thread(archives.read_file, file, key=key)
+        done = await self.engine.archivist.remove(archive, days=days, name=file.name, sha256=digest, by=by)
+        await self.sign_checkpoint()
+        return done
 
     async def reload(self) -> bool:
         """Take over a changed configuration or changed policies; True where they changed anything.
@@ -927,6 +950,32 @@ async def _unsettled(paths: Paths) -> Unsettled:
         return await Keeper(store=store, clock=SystemClock(), scribe=Scribe(ids), hub=Hub()).unsettled()
     finally:
         await store.close()
+
+
+# ---------------------------------------------------------------- archives
+
+
+def make_archives(paths: Paths, folder: Path, *, before: datetime) -> Sequence[archives.ArchiveFile]:
+    """Archive what is older than `before` and follows the archives in `folder`. Raises what `stores.archives` does."""
+    note = paths.checkpoint.read_bytes()
+    key = parse_verifier_key(paths.log_public.read_text("utf-8"))
+    with open_log(paths) as log:
+        return tuple(archives.write_archives(log, folder, before=before, note=note, key=key))
+
+
+def archives_in(folder: Path) -> Sequence[archives.ArchiveFile]:
+    """The archives in a folder, in order. Raises `UsageError`."""
+    return archives.archives_in(folder)
+
+
+def read_archive_file(path: Path, *, key: VerifierKey, earlier: Checkpoint | None = None) -> tuple[Archive, str]:
+    """One archive, checked, and the SHA-256 of its file. Raises `VerificationError`."""
+    return archives.read_file(path, key=key, earlier=earlier)
+
+
+def open_shelf(folder: Path, key: VerifierKey) -> archives.Shelf:
+    """The archives of a folder, for single entries. Raises `UsageError`."""
+    return archives.Shelf(folder, key)
 
 
 def open_log(paths: Paths) -> SqliteReader:

@@ -87,7 +87,9 @@ class Facts:
 class Changes:
     """One durable change. Rows replace those with the same key; deltas are added; entries are appended in order.
 
-    `erase` names (entry index, field) whose values beside the leaf are deleted.
+    `erase` names (entry index, field) whose values beside the leaf are deleted. `archived` are runs of neighbours, by
+    first and last index, whose leaves and private values are removed, while their hashes stay; the first entry of the
+    same change stands behind it.
     """
 
     entries: tuple[EntryDraft, ...] = ()
@@ -101,6 +103,7 @@ class Changes:
     distrusts: tuple[Distrust, ...] = ()
     holdings: tuple[Holding, ...] = ()
     erase: tuple[tuple[int, str], ...] = ()
+    archived: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,7 @@ class Store(Protocol):
         ...
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
-        """Entries with an index above `after`, in order."""
+        """Entries with an index above `after`, in order; those whose leaves were removed are left out."""
         ...
 
     async def private(self, index: int) -> Sequence[PrivateField]:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from comptroller.cli.client import config_option, config_path
-from comptroller.compose import open_log, waiting_restore
+from comptroller.cli.client import Client, config_option, config_path
+from comptroller.compose import (
+    archives_in,
+    make_archives,
+    open_log,
+    open_shelf,
+    read_archive_file,
+    waiting_restore,
+)
 from comptroller.core import checkpoint as notes
 from comptroller.core.audit import Entry
 from comptroller.core.checkpoint import Checkpoint, VerifierKey
 from comptroller.core.errors import MissingError, RefusedError, UsageError, VerificationError
 from comptroller.core.export_reader import LINE_BYTES_MAX
+from comptroller.core.retention import KEPT_DAYS_MIN
 from comptroller.core.verification import VerificationReport, export_lines, verify_export, verify_log
+from comptroller.core.walk import Problem
 from comptroller.server.neutral import neutral
 from comptroller.server.place import Paths
 
@@ -24,6 +35,9 @@ ENTRIES_SHOWN_DEFAULT = 20
 SUMMARY_CHARACTERS_MAX = 160
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+archive_option = click.option(
+    "--archive", "archive_folder", type=click.Path(path_type=Path), help="The folder that holds what was archived."
+)
 
 
 @click.group()
@@ -56,19 +70,40 @@ def tail(run: str, lines: int, as_json: bool, config: Path | None) -> None:
 
 @audit.command()
 @click.argument("index", type=click.IntRange(0))
+@archive_option
 @as_json
 @config_option
-def show(index: int, as_json: bool, config: Path | None) -> None:
+def show(index: int, archive_folder: Path | None, as_json: bool, config: Path | None) -> None:
     """Print one entry with the private values that lie beside it."""
-    with open_log(_paths(config)) as log:
+    paths = _paths(config)
+    with open_log(paths) as log:
         found = log.entries(after=index - 1, limit=1)
-        if not found or found[0].index != index:
+        beside = log.private(index)
+        teller = log.archived_by(index)
+        where = _where_archived(log.entries(after=teller - 1, limit=1), teller) if teller is not None else ""
+        if teller is None and (not found or found[0].index != index):
             raise RefusedError(f"there is no entry {index}: the log has {log.size()}")
-        private = {item.name: item.value for item in log.private(index)}
-    committed = found[0].document.get("private")
+    document = found[0].document if teller is None else {}
+    if teller is not None:
+        shelf = open_shelf(archive_folder, _verifier(paths)) if archive_folder else None
+        record = shelf.record(index) if shelf is not None else None
+        if record is None:
+            raise RefusedError(
+                f"entry {index} was archived in `{where}`, as entry {teller} says",
+                hint=f"comptroller audit show {index} --archive FOLDER   (the folder that holds it)",
+            )
+        document, beside = json.loads(record.leaf), record.private
+    private = {item.name: item.value for item in beside}
+    committed = document.get("private")
     erased = sorted(set(committed if isinstance(committed, Mapping) else ()) - private.keys())
-    whole = {"entry": found[0].document, "private": private, "erased": erased}
+    whole = {"entry": document, "private": private, "erased": erased, "archive": where or None}
     click.echo(json.dumps(whole, indent=None if as_json else 2))
+
+
+def _where_archived(found: Sequence[Entry], teller: int) -> str:
+    """The name of the archive that entry `teller` names."""
+    body = found[0].document.get("body") if found and found[0].index == teller else None
+    return neutral(body.get("archive") if isinstance(body, Mapping) else "an archive that no entry names")
 
 
 def _summary(entry: Entry) -> str:
@@ -88,12 +123,28 @@ def _summary(entry: Entry) -> str:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--public-key", "key", metavar="FILE|VKEY", help="The log's public key; else this installation's.")
 @click.option("--checkpoint", "earlier", type=click.Path(path_type=Path), help="A checkpoint you kept from earlier.")
+@archive_option
 @as_json
 @config_option
-def verify(file: Path | None, key: str | None, earlier: Path | None, as_json: bool, config: Path | None) -> None:
-    """Prove that no entry was changed, is missing or was cut off: of this installation's log, or of an export FILE."""
+def verify(
+    file: Path | None,
+    key: str | None,
+    earlier: Path | None,
+    archive_folder: Path | None,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Prove that no entry was changed, is missing or was cut off: of this installation's log, of an export FILE, or of
+    the archives in a folder FILE. With --archive the log and what was archived of it are proven as one whole."""
+    if file is not None and archive_folder is not None:
+        raise UsageError("--archive belongs to this installation's log", hint="comptroller audit verify FOLDER alone")
     try:
-        report = _verify_file(file, key, earlier, config) if file else _verify_store(key, earlier, config)
+        if file is not None and file.is_dir():
+            report = _verify_archives(file, key, earlier, config)
+        elif file is not None:
+            report = _verify_file(file, key, earlier, config)
+        else:
+            report = _verify_store(key, earlier, archive_folder, config)
     except VerificationError as error:
         if as_json:
             problem = {"index": None, "text": error.message}
@@ -114,7 +165,49 @@ def _verify_file(file: Path, key: str | None, earlier: Path | None, config: Path
     return verify_export(_lines(file), public_key=text, earlier_checkpoint=earlier_note)
 
 
-def _verify_store(key: str | None, earlier: Path | None, config: Path | None) -> VerificationReport:
+def _verify_archives(folder: Path, key: str | None, earlier: Path | None, config: Path | None) -> VerificationReport:
+    """Every archive in a folder, and that none is missing between them."""
+    verifier = notes.parse_verifier_key(_key_text(key, None if key else _paths(config)))
+    kept = notes.verify_any_epoch(_read(earlier, "checkpoint"), verifier) if earlier else None
+    files = archives_in(folder)
+    if not files:
+        raise VerificationError(f"there is no archive in `{folder}`", hint="comptroller audit archive makes one")
+    problems: list[Problem] = []
+    reports = []
+    end = 0
+    for file in files:
+        try:
+            archive, _ = read_archive_file(file.path, key=verifier, earlier=kept)
+        except VerificationError as error:
+            problems.append(Problem(index=end, text=error.message))
+            end = file.end
+            continue
+        if archive.first != end:
+            problems.append(Problem(index=end, text=f"is missing: the next archive, `{file.path.name}`, begins later"))
+        if (archive.first, archive.end) != (file.first, file.end):
+            problems.append(Problem(index=archive.first, text=f"`{file.path.name}` holds other entries than it says"))
+        problems.extend(archive.report.problems)
+        reports.append(archive.report)
+        end = archive.end
+    if kept is not None and kept.size > end:
+        problems.append(Problem(index=end, text=f"is missing: the earlier checkpoint covers {kept.size} entries"))
+    if not reports:
+        raise VerificationError(problems[0].text)
+    return replace(
+        reports[-1],
+        entries=sum(report.entries for report in reports),
+        private_checked=sum(report.private_checked for report in reports),
+        withheld=sum(report.withheld for report in reports),
+        archived=sum(report.archived for report in reports),
+        earlier_size=kept.size if kept is not None else None,
+        query=f"entries 0 to {end - 1}",
+        problems=tuple(problems),
+    )
+
+
+def _verify_store(
+    key: str | None, earlier: Path | None, archive_folder: Path | None, config: Path | None
+) -> VerificationReport:
     paths = _paths(config)
     verifier = notes.parse_verifier_key(_key_text(key, paths))
     if waiting_restore(paths) is not None:
@@ -126,7 +219,13 @@ def _verify_store(key: str | None, earlier: Path | None, config: Path | None) ->
     _, signed = _newest_checkpoint(paths, verifier)
     kept = [notes.verify_any_epoch(_read(earlier, "checkpoint"), verifier)] if earlier else []
     with open_log(paths) as log:
-        return verify_log(log.records(), signed, earlier=kept)
+        if archive_folder is None:
+            return verify_log(log.records(), signed, earlier=kept)
+        report = verify_log(open_shelf(archive_folder, verifier).filled(log.records()), signed, earlier=kept)
+    if not report.archived:
+        return report
+    lacking = Problem(index=None, text=f"{report.archived} archived entries do not lie in `{archive_folder}`")
+    return replace(report, problems=(*report.problems, lacking))
 
 
 def _print_report(report: VerificationReport) -> None:
@@ -153,6 +252,48 @@ def _print_report(report: VerificationReport) -> None:
     click.echo(f"NOT verified{where}", err=True)
     for problem in report.problems:
         click.echo(f"  {neutral(problem)}", err=True)
+
+
+# ---------------------------------------------------------------- archiving
+
+
+@audit.command()
+@click.option(
+    "--before",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help=f"Entries before this day (UTC); by default those older than {KEPT_DAYS_MIN} days.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder; what it holds is continued.",
+)
+@click.option("--prune", is_flag=True, help="Then remove from the store what `retention` lets go. Needs the server.")
+@as_json
+@config_option
+def archive(before: datetime | None, output: Path, prune: bool, as_json: bool, config: Path | None) -> None:
+    """Write older entries to files that prove themselves, and remove from the store what may leave it."""
+    paths, folder = _paths(config), output.absolute()
+    until = before.replace(tzinfo=UTC) if before is not None else datetime.now(UTC) - timedelta(days=KEPT_DAYS_MIN)
+    _newest_checkpoint(paths, _verifier(paths))
+    made = make_archives(paths, folder, before=until)
+    removed: list[Mapping[str, object]] = []
+    if prune:
+        with Client(config) as client:
+            removed = [client.post("/v1/archived", file=str(file.path)) for file in archives_in(folder)]
+    count = sum(int(str(each["removed"])) for each in removed)
+    if as_json:
+        files = [{"file": str(file.path), "first": file.first, "end": file.end} for file in made]
+        click.echo(json.dumps({"before": until.isoformat(), "archived": files, "removed": removed}))
+        return
+    for file in made:
+        click.echo(f"archived: entries {file.first} to {file.end - 1} in {file.path}")
+    if not made:
+        click.echo(f"nothing new to archive before {until:%Y-%m-%d %H:%M} UTC")
+    if prune:
+        click.echo(f"removed {count} entries from the store; their hashes stay")
 
 
 # ---------------------------------------------------------------- exporting
@@ -210,6 +351,10 @@ def _write(lines: Iterator[bytes], output: Path | None) -> int:
 
 
 # ---------------------------------------------------------------- files
+
+
+def _verifier(paths: Paths) -> VerifierKey:
+    return notes.parse_verifier_key(_key_text(None, paths))
 
 
 def _paths(config: Path | None) -> Paths:

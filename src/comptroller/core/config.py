@@ -26,6 +26,7 @@ from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRat
 from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
 from comptroller.core.holding import GRACE_SECONDS_DEFAULT
+from comptroller.core.retention import KEPT_DAYS_MAX, KEPT_DAYS_MIN, EntryClass
 from comptroller.core.window import Window
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -452,6 +453,24 @@ class HoldingsConfig(_Part):
     tags: bool = True
 
 
+_Days = Annotated[int | None, Field(ge=KEPT_DAYS_MIN, le=KEPT_DAYS_MAX)]
+
+
+class RetentionConfig(_Part):
+    """After how many days entries of a class may leave the store, once they are archived; without it, never."""
+
+    actions: _Days = None
+    approvals: _Days = None
+    holdings: _Days = None
+    changes: _Days = None
+    findings: _Days = None
+    box: _Days = None
+
+    def days(self) -> dict[EntryClass, int]:
+        """The classes that have a term."""
+        return {each: days for each in EntryClass if (days := getattr(self, each.value)) is not None}
+
+
 class Config(_Part):
     """The whole of `comptroller.yaml`. `upstreams` (HOST: URL) is for development and demo; `private` names hosts
     that may resolve to private addresses."""
@@ -467,6 +486,7 @@ class Config(_Part):
     notify: NotifyConfig = NotifyConfig()
     prices: PricesConfig = PricesConfig()
     holdings: HoldingsConfig = HoldingsConfig()
+    retention: RetentionConfig = RetentionConfig()
     store: str = "sqlite"
     upstreams: Mapping[Host, str] = Field(default_factory=dict)
     private: tuple[Host, ...] = Field(default=(), strict=False)
@@ -569,7 +589,7 @@ def _known(name: str, what: str, builtin: Collection[str], info: ValidationInfo)
 
 def _near(word: str) -> str:
     parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
-    names = sorted({name for part in (*parts, PricesConfig) for name in part.model_fields})
+    names = sorted({name for part in (*parts, PricesConfig, RetentionConfig) for name in part.model_fields})
     close = get_close_matches(word, names, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
 

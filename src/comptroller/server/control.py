@@ -90,6 +90,12 @@ class ForgetRequest(Body):
     reason: str
 
 
+class RemoveRequest(Body):
+    """`POST /v1/archived`."""
+
+    file: str
+
+
 class Control:
     """The routes of the control socket. `link` makes a one-time link to the page, `stop` ends the server."""
 
@@ -119,6 +125,7 @@ class Control:
             self._route("/v1/holdings/{id}/forget", self._forget, "POST"),
             self._route("/v1/prices/confirm", self._confirm_price, "POST"),
             self._route("/v1/entries", self._entries),
+            self._route("/v1/archived", self._remove_archived, "POST"),
             self._route("/v1/{verb:str}", self._brake, "POST", also=("freeze", "thaw", "kill")),
             self._route("/v1/page-link", self._page_link, "POST"),
             self._route("/v1/shutdown", self._shutdown, "POST"),
@@ -233,6 +240,10 @@ class Control:
             run=request.query_params.get("run", ""),
             wait_seconds=number(request, "wait", 0, WAIT_SECONDS_MAX),
         )
+
+    async def _remove_archived(self, request: Request, caller: Caller) -> object:
+        body = cast(RemoveRequest, await parsed(request, RemoveRequest))
+        return await self._operations.remove_archived(caller, file=body.file)
 
     async def _brake(self, request: Request, caller: Caller) -> object:
         body = cast(BrakeRequest, await parsed(request, BrakeRequest))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from comptroller.core.brake import Run
 from comptroller.core.config import Config
 from comptroller.core.doors import HostService
+from comptroller.core.errors import RefusedError
 from comptroller.core.holding import Holding
 from comptroller.engine.approvals import Approvals
+from comptroller.engine.archiving import Removed
 from comptroller.engine.brake import Brakes
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
@@ -81,12 +84,17 @@ async def _nothing() -> None:
     """A configuration that never changes."""
 
 
+async def _keeps_everything(file: Path, by: str) -> Removed:
+    raise RefusedError("nothing leaves this store")
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """One installation, as the server sees it. `owner_uid` is the operating-system user it belongs to.
 
     `config` and `complaint` are replaced when the files changed while the server runs; nothing else is. `complaint` is
-    what a person must know of an edit that is not in force; `refresh` looks for edits at once.
+    what a person must know of an edit that is not in force; `refresh` looks for edits at once. `remove_archived` takes
+    the path of an archive and who asks, and removes from the store what may go.
     """
 
     config: Config
@@ -106,3 +114,4 @@ class Desk:
     door: Door
     complaint: str = ""
     refresh: Callable[[], Awaitable[None]] = _nothing
+    remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything

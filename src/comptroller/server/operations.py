@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from comptroller import __version__
@@ -263,6 +264,15 @@ class Operations:
         _operator(caller, "confirm a price")
         item = await self.desk.trust.confirm(key, by=caller.person.name, reason=_comment(reason))
         return {"key": item.key, "by": item.by, "trusted": item.trusted}
+
+    async def remove_archived(self, caller: Caller, *, file: str) -> Json:
+        """Remove from the store what retention lets go and the archive `file` holds."""
+        _operator(caller, "remove archived entries")
+        path = Path(file)
+        if not path.is_absolute():
+            raise UsageError("an archive is named by its whole path")
+        done = await self.desk.remove_archived(path, caller.person.name)
+        return {"archive": path.name, "removed": done.count, "stay": done.stay, "entry": done.index}
 
     # ------------------------------------------------------------ within
 

@@ -35,6 +35,7 @@ class MemoryStore:
         self._nodes: dict[tuple[int, int], bytes] = {}
         self._entries: list[Entry] = []
         self._private: dict[int, dict[str, PrivateField]] = {}
+        self._archived: set[int] = set()
         self._runs: dict[str, Run] = {}
         self._budgets: dict[tuple[str, str, str], Budget] = {}
         self._accounts: dict[AccountKey, Account] = {}
@@ -105,6 +106,10 @@ class MemoryStore:
         self._holdings |= {item.id: item for item in changes.holdings}
         for index, name in changes.erase:
             self._private.get(index, {}).pop(name, None)
+        for _, first, last in prepared.archived:
+            for index in range(first, last + 1):
+                self._archived.add(index)
+                self._private.pop(index, None)
 
     # ------------------------------------------------------------ reading
 
@@ -168,7 +173,8 @@ class MemoryStore:
         """As `ports.Store.entries`."""
         self._check_open()
         later = self._entries[max(after + 1, 0) :]
-        return tuple(entry for entry in later if not run or entry.document["run"] == run)[: max(limit, 0)]
+        here = (entry for entry in later if entry.index not in self._archived)
+        return tuple(entry for entry in here if not run or entry.document["run"] == run)[: max(limit, 0)]
 
     async def private(self, index: int) -> Sequence[PrivateField]:
         """As `ports.Store.private`."""

@@ -84,7 +84,12 @@ def _holdings(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings)
+def _archived(connection: sqlite3.Connection) -> None:
+    """4 -> 5: entries whose leaf lies in an archive, and which entry says so."""
+    connection.execute("ALTER TABLE entries ADD COLUMN archived INTEGER CHECK (archived > idx)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings, _archived)
 """Step n leads from version n to n + 1. Steps are only ever added."""
 
 

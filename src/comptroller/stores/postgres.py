@@ -23,6 +23,7 @@ from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
 from comptroller.core.distrust import Distrust
+from comptroller.core.epoch import installation_of
 from comptroller.core.errors import StoreError, UsageError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
@@ -74,7 +75,8 @@ class PostgresStore:
 
     def __init__(self, place: Place, origin: str, steps: Sequence[Migration]) -> None:
         self.place = place
-        self.origin = origin
+        # Epochs of one installation share its rows.
+        self.origin = installation_of(origin)
         self.batches = 0
         self.fsyncs = 0
         self.attempts = 0

@@ -76,7 +76,12 @@ def _create(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create,)
+def _archived(connection: Connection) -> None:
+    """1 -> 2: entries whose leaf lies in an archive, and which entry says so."""
+    connection.execute("ALTER TABLE entries ADD COLUMN archived bigint CHECK (archived > idx)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _archived)
 """Step n leads from version n to n + 1. Steps are only ever added; what they add must suit the gateways of the version
 before, until these are replaced."""
 

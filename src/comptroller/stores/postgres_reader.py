@@ -14,6 +14,7 @@ from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState, budget_states
 from comptroller.core.distrust import Distrust
+from comptroller.core.epoch import installation_of
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
@@ -42,7 +43,7 @@ class PostgresReader:
 
     def __init__(self, place: Place, origin: str) -> None:
         self.place = place
-        self.origin = origin
+        self.origin = installation_of(origin)
         self._connection: Connection | None = None
         self._number = 0
 
@@ -164,7 +165,7 @@ class PostgresReader:
 
     def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> tuple[Entry, ...]:
         """Entries above `after`, in order."""
-        where = "installation = %s AND idx > %s" + (" AND run = %s AND run <> ''" if run else "")
+        where = "installation = %s AND idx > %s AND archived IS NULL" + (" AND run = %s AND run <> ''" if run else "")
         found = self._log(
             f"SELECT idx, leaf FROM entries WHERE {where} ORDER BY idx LIMIT %s",  # noqa: S608 (constants)
             after,
@@ -175,7 +176,7 @@ class PostgresReader:
 
     def newest(self, count: int, *, run: str = "") -> tuple[Entry, ...]:
         """The last `count` entries, in order."""
-        where = "installation = %s" + (" AND run = %s AND run <> ''" if run else "")
+        where = "installation = %s AND archived IS NULL" + (" AND run = %s AND run <> ''" if run else "")
         found = self._log(
             f"SELECT idx, leaf FROM entries WHERE {where} ORDER BY idx DESC LIMIT %s",  # noqa: S608 (constants)
             *((kept_text(run),) if run else ()),
@@ -191,14 +192,28 @@ class PostgresReader:
         )
         return tuple(sorted(beside, key=lambda item: item.name))
 
-    def records(self, *, run: str = "", size: int | None = None, private: bool = True) -> Iterator[Record]:
-        """Every entry below `size` as it lies in the store, page by page; never fails on what a leaf holds."""
+    def archived_by(self, index: int) -> int | None:
+        """The entry that says where entry `index` was archived; None for one whose leaf is here."""
+        found = self._log("SELECT archived FROM entries WHERE installation = %s AND idx = %s", index)
+        return int(found[0][0]) if found and found[0][0] is not None else None
+
+    def edge(self, size: int) -> merkle.Edge:
+        """The right edge of the first `size` leaves."""
+        self._check_size(size)
+        return merkle.edge_at(size, self.node)
+
+    def records(
+        self, *, run: str = "", size: int | None = None, private: bool = True, after: int = -1
+    ) -> Iterator[Record]:
+        """Every entry above `after` and below `size` as it lies in the store, page by page.
+
+        Never fails on what a leaf holds.
+        """
         end = self.size() if size is None else size
         only = "AND e.run = %s AND e.run <> ''" if run else ""
-        after = -1
         while True:
             page = self._log(
-                "SELECT e.idx, e.leaf, n.hash FROM entries e LEFT JOIN nodes n "  # noqa: S608 (constants)
+                "SELECT e.idx, e.leaf, n.hash, e.archived FROM entries e LEFT JOIN nodes n "  # noqa: S608 (constants)
                 "ON n.installation = e.installation AND n.level = 0 AND n.position = e.idx "
                 f"WHERE e.installation = %s AND e.idx > %s AND e.idx < %s {only} ORDER BY e.idx LIMIT %s",
                 after,
@@ -218,9 +233,13 @@ class PostgresReader:
             ):
                 field = PrivateField(name=told_text(name), salt=salt, value=parsed(value))
                 beside.setdefault(entry, []).append(field)
-            for index, leaf, digest in page:
+            for index, leaf, digest, archived in page:
                 yield Record(
-                    index=index, leaf=leaf, hash=digest, private=tuple(beside.get(index, ())) if private else ()
+                    index=index,
+                    leaf=leaf,
+                    hash=digest,
+                    private=tuple(beside.get(index, ())) if private else (),
+                    archived=archived,
                 )
             after = last
 

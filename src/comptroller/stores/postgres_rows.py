@@ -37,6 +37,7 @@ class Batch:
     nodes: list[merkle.Node] = field(default_factory=list)
     private: list[Row] = field(default_factory=list)
     erase: list[Row] = field(default_factory=list)
+    archived: list[Row] = field(default_factory=list)
     told: dict[str, list[str]] = field(default_factory=dict)
 
     def take(self, changes: Changes, prepared: Prepared) -> None:
@@ -47,6 +48,7 @@ class Batch:
         self.nodes.extend(prepared.nodes)
         self.private.extend(prepared.private)
         self.erase.extend(prepared.erase)
+        self.archived.extend(prepared.archived)
         for name, keys in (
             ("approvals", [item.id for item in changes.approvals]),
             ("brakes", [item.scope for item in changes.brakes]),
@@ -74,6 +76,12 @@ _PRIVATE = """INSERT INTO private (installation, entry, name, salt, value)
     SELECT %s, * FROM unnest(%s::bigint[], %b::text[], %b::bytea[], %b::text[])"""
 _ERASE = """DELETE FROM private p USING unnest(%s::bigint[], %b::text[]) AS k (entry, name)
     WHERE p.installation = %s AND p.entry = k.entry AND p.name = k.name"""
+_ARCHIVED = """UPDATE entries e SET leaf = '', archived = k.teller
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS k (teller, first, last)
+    WHERE e.installation = %s AND e.idx BETWEEN k.first AND k.last AND e.archived IS NULL"""
+_PRIVATE_ARCHIVED = """DELETE FROM private p
+    USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS k (teller, first, last)
+    WHERE p.installation = %s AND p.entry BETWEEN k.first AND k.last"""
 _ACCOUNTS = """INSERT INTO accounts (scope, unit, "window", start, settled, dispatched, reserved, suspense)
     SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[],
         %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
@@ -144,6 +152,9 @@ def write_and_commit(connection: Connection, installation: int, batch: Batch, pe
                 ask(sql, (*first, *columns))
         if batch.erase:
             ask(_ERASE, (*_columns(batch.erase), installation))
+        if batch.archived:
+            for sql in (_ARCHIVED, _PRIVATE_ARCHIVED):
+                ask(sql, (*_columns(batch.archived), installation))
         notice = batch.notice(installation)
         if notice:
             ask("SELECT pg_notify(%s, %s)", (CHANNEL, notice))

@@ -42,6 +42,8 @@ class Prepared:
     distrusts: tuple[Row, ...]
     holdings: tuple[Row, ...]
     erase: tuple[Row, ...]
+    archived: tuple[Row, ...]
+    """(entry that says so, first, last)."""
 
 
 def prepare(changes: Changes, edge: merkle.Edge, accounts_of: AccountsOf) -> Prepared:
@@ -78,11 +80,12 @@ def _prepare(changes: Changes, edge: merkle.Edge, accounts_of: AccountsOf) -> Pr
         distrusts=tuple(map(rows.distrust_row, changes.distrusts)),
         holdings=tuple(map(rows.holding_row, changes.holdings)),
         erase=tuple((index, name) for index, name in changes.erase),
+        archived=_archived(changes, first),
     )
     for table in (
         prepared.entries, prepared.private, prepared.runs, prepared.budgets, prepared.budgets_removed,
         prepared.accounts, prepared.reservations, prepared.approvals, prepared.brakes, prepared.distrusts,
-        prepared.holdings, prepared.erase,
+        prepared.holdings, prepared.erase, prepared.archived,
     ):  # fmt: skip
         _check_columns(table)
     return prepared
@@ -98,6 +101,16 @@ def _leaf(draft: EntryDraft, index: int) -> bytes:
     if len(leaf) > LEAF_BYTES_MAX:
         raise ValueError(f"an entry over {LEAF_BYTES_MAX} bytes")
     return leaf
+
+
+def _archived(changes: Changes, size: int) -> tuple[Row, ...]:
+    """Only entries that were there before can be removed, and an entry stands behind it."""
+    if changes.archived and not changes.entries:
+        raise ValueError("entries are removed and no entry says so")
+    for start, end in changes.archived:
+        if not 0 <= start <= end < size:
+            raise ValueError(f"entries {start} to {end} of {size} cannot be removed")
+    return tuple((size, start, end) for start, end in changes.archived)
 
 
 def _private(draft: EntryDraft, index: int) -> Iterable[Row]:

@@ -119,7 +119,7 @@ class SqliteReader:
 
     def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> tuple[Entry, ...]:
         """Entries above `after`, in order."""
-        where = "idx > ?" + (" AND run = ? AND run <> ''" if run else "")
+        where = "idx > ? AND archived IS NULL" + (" AND run = ? AND run <> ''" if run else "")
         found = self._rows(
             f"SELECT idx, leaf FROM entries WHERE {where} ORDER BY idx LIMIT ?",  # noqa: S608 (constants)
             (after, run, limit) if run else (after, limit),
@@ -128,7 +128,7 @@ class SqliteReader:
 
     def newest(self, count: int, *, run: str = "") -> tuple[Entry, ...]:
         """The last `count` entries, in order."""
-        where = "WHERE run = ? AND run <> '' " if run else ""
+        where = "WHERE archived IS NULL" + (" AND run = ? AND run <> '' " if run else " ")
         found = self._rows(
             f"SELECT idx, leaf FROM entries {where}ORDER BY idx DESC LIMIT ?",  # noqa: S608 (constants)
             (run, count) if run else (count,),
@@ -140,15 +140,30 @@ class SqliteReader:
         found = self._rows("SELECT name, salt, value FROM private WHERE entry = ? ORDER BY name", (index,))
         return self._values(lambda row: PrivateField(name=row[0], salt=row[1], value=json.loads(row[2])), found)
 
-    def records(self, *, run: str = "", size: int | None = None, private: bool = True) -> Iterator[Record]:
-        """Every entry below `size` as it lies in the store, page by page; never fails on what a leaf holds."""
+    def archived_by(self, index: int) -> int | None:
+        """The entry that says where entry `index` was archived; None for one whose leaf is here."""
+        found = self._rows("SELECT archived FROM entries WHERE idx = ?", (index,))
+        return int(found[0][0]) if found and found[0][0] is not None else None
+
+    def edge(self, size: int) -> merkle.Edge:
+        """The right edge of the first `size` leaves."""
+        self._check_size(size)
+        return merkle.edge_at(size, self.node)
+
+    def records(
+        self, *, run: str = "", size: int | None = None, private: bool = True, after: int = -1
+    ) -> Iterator[Record]:
+        """Every entry above `after` and below `size` as it lies in the store, page by page.
+
+        Never fails on what a leaf holds.
+        """
         end = self.size() if size is None else size
         only = "AND e.run = :run AND e.run <> ''" if run else ""
-        after = -1
         while True:
             bounds: dict[str, object] = {"after": after, "end": end, "run": run, "limit": PAGE_ENTRIES_MAX}
             page = self._rows(
-                "SELECT e.idx, e.leaf, n.hash FROM entries e LEFT JOIN nodes n ON n.level = 0 AND n.position = e.idx "  # noqa: S608 (constants)
+                "SELECT e.idx, e.leaf, n.hash, e.archived FROM entries e "  # noqa: S608 (constants)
+                "LEFT JOIN nodes n ON n.level = 0 AND n.position = e.idx "
                 f"WHERE e.idx > :after AND e.idx < :end {only} ORDER BY e.idx LIMIT :limit",
                 bounds,
             )
@@ -161,9 +176,13 @@ class SqliteReader:
                 (after, last),
             ):
                 beside.setdefault(entry, []).append(PrivateField(name=name, salt=salt, value=parsed(value)))
-            for index, leaf, digest in page:
+            for index, leaf, digest, archived in page:
                 yield Record(
-                    index=index, leaf=leaf, hash=digest, private=tuple(beside.get(index, ())) if private else ()
+                    index=index,
+                    leaf=leaf,
+                    hash=digest,
+                    private=tuple(beside.get(index, ())) if private else (),
+                    archived=archived,
                 )
             after = last
 

@@ -54,6 +54,7 @@ class _Batch:
     nodes: list[Sequence[object]] = field(default_factory=list)
     private: list[Sequence[object]] = field(default_factory=list)
     erase: list[Sequence[object]] = field(default_factory=list)
+    archived: list[Sequence[object]] = field(default_factory=list)
 
 
 class SqliteStore:
@@ -203,6 +204,7 @@ class SqliteStore:
         batch.nodes.extend(prepared.nodes)
         batch.private.extend(prepared.private)
         batch.erase.extend(prepared.erase)
+        batch.archived.extend(prepared.archived)
         ask.done = Committed(result=result, indices=prepared.indices)
 
     def _ready_connection(self) -> tuple[sqlite3.Connection, Hot]:
@@ -345,6 +347,9 @@ def _edge_of(connection: sqlite3.Connection, path: Path) -> merkle.Edge:
     return merkle.edge_at(size, node)
 
 
+_ARCHIVED = "UPDATE entries SET leaf = x'', archived = ? WHERE idx BETWEEN ? AND ? AND archived IS NULL"
+
+
 def _append_log(connection: sqlite3.Connection, batch: _Batch) -> None:
     """Write what the batch has to append, and start its lists afresh."""
     insert_many(connection, "INSERT INTO entries (idx, run, leaf)", 3, batch.entries)
@@ -353,5 +358,9 @@ def _append_log(connection: sqlite3.Connection, batch: _Batch) -> None:
     if batch.erase:
         connection.executemany("DELETE FROM private WHERE entry = ? AND name = ?", batch.erase)
         batch.erased = True
-    for rows in (batch.entries, batch.nodes, batch.private, batch.erase):
+    for index, first, last in batch.archived:
+        connection.execute(_ARCHIVED, (index, first, last))
+        connection.execute("DELETE FROM private WHERE entry BETWEEN ? AND ?", (first, last))
+        batch.erased = True
+    for rows in (batch.entries, batch.nodes, batch.private, batch.erase, batch.archived):
         rows.clear()

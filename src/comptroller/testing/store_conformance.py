@@ -300,6 +300,34 @@ async def private_values_lie_beside_and_can_be_erased(opener: Opener) -> None:
     await store.close()
 
 
+async def archived_entries_leave_their_hashes(opener: Opener) -> None:
+    """A removed leaf is gone with what lay beside it; root and proofs stay, and what comes later is untouched."""
+    store = await opener.open()
+    secret = PrivateField(name="purpose", salt=b"\x01" * 16, value="why")
+    for _ in range(3):
+        await write(store, Changes(entries=(draft("a", private=(secret,)), draft("b", private=(secret,)))))
+    root, proof = await store.root(6), await store.inclusion(1, 6)
+    await raises_store_error(write(store, Changes(archived=((0, 1),))))
+    for wrong in ((5, 6), (3, 2), (-1, 0)):
+        await raises_store_error(write(store, Changes(entries=(draft("gone"),), archived=(wrong,))))
+    assert await store.size() == 6
+    await write(store, Changes(entries=(draft("gone"),), archived=((0, 1), (3, 3))))
+    assert [entry.index for entry in await store.entries()] == [2, 4, 5, 6]
+    assert [entry.index for entry in await store.entries(after=-1, limit=1)] == [2]
+    assert not await store.private(1) and len(await store.private(2)) == 1
+    assert await store.root(6) == root and await store.inclusion(1, 6) == proof
+    assert await store.size() == 7
+    merkle.verify_consistency(
+        old=6, old_root=root, new=7, new_root=await store.root(7), proof=await store.consistency(6, 7)
+    )
+    if opener.durable:
+        await store.close()
+        store = await opener.open()
+    assert [entry.index for entry in await store.entries()] == [2, 4, 5, 6]
+    assert (await write(store, Changes(entries=(draft("more"),)))) == (7,)
+    await store.close()
+
+
 async def facts_hold_what_was_wanted_and_no_more(opener: Opener) -> None:
     """Each member of `Wants` brings its rows; what was not asked for is empty."""
     store = await opener.open()
@@ -634,6 +662,7 @@ CHECKS: tuple[Check, ...] = (
     an_empty_store_has_nothing,
     entries_are_leaves,
     private_values_lie_beside_and_can_be_erased,
+    archived_entries_leave_their_hashes,
     facts_hold_what_was_wanted_and_no_more,
     budgets_count_by_window,
     holdings_are_kept,
