@@ -214,3 +214,51 @@ def test_a_state_path_too_long_is_told(home: Path, monkeypatch: pytest.MonkeyPat
     call("init")
     done = subprocess.run([*PROGRAM, "serve"], capture_output=True, text=True, timeout=READY_SECONDS)
     assert done.returncode == 2 and "XDG_STATE_HOME" in done.stderr
+
+
+def test_holdings_by_hand(served: Served) -> None:
+    """Adopted, listed, shown, refused where nothing can stop it, forgotten: each with a reason in the log."""
+    assert call("holdings", "list").output == "nothing that agents made is still there\n"
+    assert json.loads(call("holdings", "list", "--json").stdout)["holdings"] == []
+    where = ("--account", "123456789012", "--region", "eu-central-1", "--endpoint", "ec2.eu-central-1.amazonaws.com")
+    taken = ("holdings", "adopt", "aws:ec2:instance", "i-0abc", "--agent", "agent", *where)
+    assert call(*taken).exit_code == 2, "a reason is needed"
+    assert call(*taken, "--reason", " ").exit_code == 2
+    adopted = call(*taken, "--reason", "found on the bill")
+    assert adopted.exit_code == 0 and "i-0abc" in adopted.output and "rate unknown" in adopted.output
+    again = call(*taken, "--reason", "twice")
+    assert again.exit_code == 1 and "on the books already" in again.stderr
+    assert call("holdings", "adopt", "x:y", "z", "--agent", "nobody", "--reason", "r").exit_code == 2
+    (item,) = json.loads(call("holdings", "list", "--json").stdout)["holdings"]
+    assert (item["state"], item["tagged"], item["usd_micros_per_hour"]) == ("live", False, None)
+    shown = call("holdings", "show", "i-0abc")
+    assert shown.exit_code == 0 and "eu-central-1" in shown.output and "(adopted)" in shown.output
+    assert "1 whose rate nobody knows" in call("holdings", "list").output
+    stopped = call("holdings", "stop", "i-0abc")
+    assert stopped.exit_code == 1 and "no aws credential" in stopped.stderr
+    assert call("holdings", "show", "i-0nobody").exit_code == 1
+    forgotten = call("holdings", "forget", item["id"][-8:], "--reason", "it was never ours")
+    assert forgotten.exit_code == 0 and "forgotten" in forgotten.output
+    assert call("holdings", "forget", item["id"], "--reason", "twice").exit_code == 1
+    assert "forgotten" in call("holdings", "list", "--all").output
+    unasked = call("holdings", "drift")
+    assert unasked.exit_code == 1 and "not asked" in unasked.output and "no aws credential" in unasked.output
+    kinds = [json.loads(line)["kind"] for line in call("tail", "--json").stdout.splitlines()]
+    wanted = {"holding.adopted", "holding.ordered", "holding.forgotten"}
+    assert wanted <= set(kinds) and kinds.index("holding.adopted") < kinds.index("holding.forgotten")
+
+
+def test_limits_that_ask_and_windows_of_ones_own(served: Served) -> None:
+    done = call(
+        "budget", "set", "agent", "usd", "5", "--window", "day@Europe/Berlin", "--on-exceed", "require_approval"
+    )
+    assert done.exit_code == 0, done.stderr
+    rows = json.loads(call("budget", "show", "--json").stdout)["budgets"]
+    (row,) = [row for row in rows if row["window"] == "day@Europe/Berlin"]
+    assert row["on_exceed"] == "require_approval"
+    assert call("budget", "set", "agent", "usd", "7", "--window", "day@Europe/Berlin").exit_code == 0
+    rows = json.loads(call("budget", "show", "--json").stdout)["budgets"]
+    assert [r["on_exceed"] for r in rows if r["limit"] == 7_000_000] == ["require_approval"], "it stays what it was"
+    assert call("budget", "set", "agent", "usd_per_hour", "2").exit_code == 0
+    for wrong in (("usd", "1", "--window", "year"), ("usd_per_hour", "1", "--window", "day"), ("calls", "-1")):
+        assert call("budget", "set", "agent", *wrong).exit_code == 2, wrong

@@ -151,7 +151,9 @@ def drift(as_json: bool, config: Path | None) -> None:
     else:
         for each in found["drift"]:
             place = f" in {each['region']}" if each["region"] else ""
-            click.echo(neutral(f"{each['drift']}: {each['kind']} {each['resource']}{place} (agent {each['agent']})"))
+            why = f": {each['why']}" if each.get("why") else ""
+            text = f"{each['drift']}: {each['kind']} {each['resource']}{place} (agent {each['agent']}){why}"
+            click.echo(neutral(text, chars_max=500))
         if not found["drift"]:
             click.echo("the books and what providers list are the same")
     if found["drift"]:

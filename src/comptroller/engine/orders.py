@@ -102,9 +102,9 @@ class Orders:
         return any(key_of(each.made) == key_of(holding) for each in seen or ())
 
     async def listing(self, place: Made, tags: Mapping[str, str], *, agent: str, run: str) -> tuple[Seen, ...] | None:
-        """What carries `tags` where `place` is; None where its service cannot be asked, or did not tell everything.
+        """What carries `tags` where `place` is; None where its service cannot be asked.
 
-        Raises `RefusedError`, `StoreError`.
+        Raises `RefusedError`, also where not everything was told, and `StoreError`.
         """
         waiting = list(things.listing(place, tags, agent=agent, run=run))
         if not waiting:
@@ -117,10 +117,10 @@ class Orders:
             answer = await self._ask(action, {"way": "list"})
             page = things.listed(action, answer.status, answer.body)
             if page is None:
-                return None
+                raise RefusedError(f"the answer to `{action.operation}` (status {answer.status}) cannot be read")
             found |= {key_of(each.made): each for each in page[0]}
             waiting += [page[1]] if page[1] is not None else []
-        return None
+        raise RefusedError(f"the list is longer than {PAGES_MAX} pages")
 
     async def _ask(self, action: Action, body: Mapping[str, object]) -> Answer:
         permit = await self._sequencer.order(

@@ -179,7 +179,8 @@ class HoldingsKeeper:
 
     async def reconcile(self) -> tuple[Mapping[str, object], ...]:
         """Compare the books with what providers list: what nobody knows here carries our tag and is told; what they do
-        not show any more is looked at. Returns everything that differs; what is new since the last time is an entry."""
+        not show any more is looked at. Returns everything that differs, and who could not be asked; what is new since
+        the last time is an entry."""
         everything = await self._store.holdings(every=True)
         places = {(h.made.family, h.account, h.region, h.endpoint, h.agent): h for h in everything}
         found: list[Mapping[str, object]] = []
@@ -188,6 +189,7 @@ class HoldingsKeeper:
                 found += await self._compare(place, everything)
             except ComptrollerError as error:
                 self._say(f"{place.agent} in {place.region or place.endpoint}: {error.message}")
+                found.append({**_told("not asked", place.made, place.agent, place.run), "why": error.message})
         return tuple(found)
 
     async def _compare(self, place: Holding, everything: Sequence[Holding]) -> list[Mapping[str, object]]:
