@@ -8,22 +8,47 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from comptroller.core import checkpoint as notes
+from comptroller.core import merkle
 from comptroller.core.archive import ARCHIVE_ENTRIES_MAX, Archive, archive_lines, read_archive
 from comptroller.core.checkpoint import Checkpoint, VerifierKey
 from comptroller.core.errors import RefusedError, StoreError, UsageError, VerificationError
 from comptroller.core.export_reader import LINE_BYTES_MAX
 from comptroller.core.walk import Record
 from comptroller.stores import migrations
-from comptroller.stores.reader import SqliteReader
 
 _NAME = re.compile(r"log-(\d{12})-(\d{12})\.jsonl\.gz")
 COMPRESS_LEVEL = 6
+
+
+class Log(Protocol):
+    """What archiving needs of the reader of a log."""
+
+    def size(self) -> int:
+        """Number of leaves."""
+        ...
+
+    def root(self, size: int) -> bytes:
+        """RFC 6962 root of the first `size` leaves."""
+        ...
+
+    def edge(self, size: int) -> merkle.Edge:
+        """The right edge of the first `size` leaves."""
+        ...
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """RFC 6962 consistency proof."""
+        ...
+
+    def records(self, *, size: int | None = None, after: int = -1) -> Iterator[Record]:
+        """Every entry above `after` and below `size`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +95,7 @@ def _lines(file: gzip.GzipFile) -> Iterator[bytes]:
         yield line
 
 
-def write_archives(
-    log: SqliteReader, folder: Path, *, before: datetime, note: bytes, key: VerifierKey
-) -> Iterator[ArchiveFile]:
+def write_archives(log: Log, folder: Path, *, before: datetime, note: bytes, key: VerifierKey) -> Iterator[ArchiveFile]:
     """Archive what follows the archives in `folder` and is older than `before`, as far as it is signed.
 
     Each file that is yielded is durable and was read back. Raises `StoreError`, `VerificationError`.
@@ -94,7 +117,7 @@ def write_archives(
 
 
 def _write_one(
-    log: SqliteReader,
+    log: Log,
     folder: Path,
     first: int,
     before: datetime,
