@@ -20,7 +20,7 @@ from comptroller.core.estimate import Outcome
 from comptroller.core.made import Liveness, Made, Way
 from comptroller.core.request import Header, Request
 from comptroller.decode.aws.holdings import endpoint_of
-from comptroller.decode.aws.lasting import Kind, table
+from comptroller.decode.aws.lasting import Kind, lasting, table
 from comptroller.decode.made import closes, listed, listing, liveness, order, request_for
 from comptroller.decode.tags import tagged, touches_our_tags
 from comptroller.testing.aws_server import AwsServer
@@ -249,6 +249,28 @@ def test_what_two_names_name(moto: Moto, subnets: list[str]) -> None:
     more = moto.call("ecs:UpdateService", {"cluster": "web", "service": "site", "desiredCount": 5})
     assert closes(more.action, more.outcome) == ()
     assert moto.ask(service, Way.DELETE).outcome.ok and moto.look(service) is Liveness.GONE
+
+
+def test_only_what_is_new_was_created() -> None:
+    """The service answers alike where the balancer existed: whoever asks again does not become its maker."""
+
+    def created(state: str) -> bool:
+        balancer = {"LoadBalancerArn": "arn:aws:x:lb", "State": {"Code": state}}
+        (one,) = lasting(act("elbv2:CreateLoadBalancer", {"Name": "lb"}), {"LoadBalancers": [balancer]})
+        return one.created
+
+    assert created("provisioning") and not created("active")
+    (classic,) = lasting(act("elb:CreateLoadBalancer", {"LoadBalancerName": "lb"}), {"DNSName": "d"})
+    assert not classic.created
+
+
+def test_shares_add_up() -> None:
+    fleet = act("ec2:RunInstances", {**RUN, "MinCount": 1, "MaxCount": 5})
+    mapped = {"BlockDeviceMappings": [{"Ebs": {"VolumeId": "vol-1"}}]}
+    made = lasting(fleet, {"Instances": [{"InstanceId": "i-1", **mapped}, {"InstanceId": "i-2"}]})
+    assert [(one.resource, one.share) for one in made] == [("i-1", 3), ("i-2", 2), ("vol-1", 0)]
+    tasks = [{"clusterArn": "arn:c/web", "taskArn": "arn:t/1"}, {"taskArn": "arn:t/2"}, {"clusterArn": "arn:c/web"}]
+    assert [one.resource for one in lasting(act("ecs:RunTask", {}), {"tasks": tasks})] == ["web/1"]
 
 
 def test_what_an_agent_ends_in_other_words() -> None:

@@ -17,7 +17,7 @@ from comptroller.core.request import Header, Request
 from comptroller.decode.answer import ANSWER_BYTES_MAX
 from comptroller.decode.asked import request_at
 
-FAMILIES: tuple[str, ...] = ("aws", "kubernetes")
+FAMILIES: tuple[str, ...] = ("aws", "kubernetes", "gcp", "azure", "stripe")
 MODULES: Mapping[str, str] = {family: f"comptroller.decode.{family}.holdings" for family in FAMILIES}
 """Family -> the module that knows its things; imported with the first one."""
 

@@ -59,7 +59,7 @@ class Ledger:
 
 
 class FakeStripe:
-    """Payment intents, charges, refunds, transfers, payouts and the balance at `url`; only `api_key` is let in.
+    """Payment intents, charges, refunds, transfers, payouts, subscriptions and the balance at `url`, for `api_key`.
 
     `requests` counts every request that reached it, refused ones included.
     """
@@ -147,6 +147,8 @@ class FakeStripe:
                 return self._find(kind, str(identifier))
             if request.method == "POST" and identifier is None:
                 return _CREATE[kind](self, form)
+            if request.method == "DELETE" and kind == "subscriptions" and verb is None:
+                return self._cancel_subscription(self._find(kind, str(identifier)))
             if request.method == "POST" and (kind, verb) in _CHANGE:
                 return _CHANGE[kind, str(verb)](self, self._find(kind, str(identifier)), form)
         raise _Failure(404, f"Unrecognized request URL ({request.method}: {request.path}).")
@@ -159,7 +161,7 @@ class FakeStripe:
 
     def _list(self, kind: str, query: Form) -> Record:
         limit = min(int(query.get("limit", LIST_LIMIT_DEFAULT)), LIST_LIMIT_MAX)
-        newest = list(reversed(self._records[kind].values()))
+        newest = [one for one in reversed(self._records[kind].values()) if one.get("canceled_at") is None]
         after = query.get("starting_after")
         start = next((n + 1 for n, record in enumerate(newest) if record["id"] == after), 0) if after else 0
         page = newest[start : start + limit]
@@ -246,6 +248,17 @@ class FakeStripe:
             status="succeeded",
         )
 
+    def _create_subscription(self, form: Form) -> Record:
+        return self._make(
+            "subscriptions", "sub", form, customer=_needed(form, "customer"), status="active", canceled_at=None
+        )
+
+    def _cancel_subscription(self, subscription: Record) -> Record:
+        if subscription["status"] == "canceled":
+            raise _Failure(404, f"No such subscription: '{subscription['id']}'", code="resource_missing")
+        subscription.update(status="canceled", canceled_at=CREATED_AT)
+        return subscription
+
     # ------------------------------------------------------------ money out
 
     def _create_refund(self, form: Form) -> Record:
@@ -321,6 +334,7 @@ _CREATE: Mapping[str, Callable[[FakeStripe, Form], Record]] = {
     "refunds": FakeStripe._create_refund,
     "transfers": FakeStripe._create_transfer,
     "payouts": FakeStripe._create_payout,
+    "subscriptions": FakeStripe._create_subscription,
 }
 _CHANGE: Mapping[tuple[str, str], Callable[[FakeStripe, Record, Form], Record]] = {
     ("payment_intents", "confirm"): FakeStripe._confirm,

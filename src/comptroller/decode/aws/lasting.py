@@ -27,7 +27,8 @@ class Kind:
     """One kind of thing: the operation and arguments of each way, and where a look shows it.
 
     In arguments `{0}` stands for its first name. `zero` are members that are all 0 or empty when it is stopped, `held`
-    one that must be gone as well; `words` says what a state means where the common words do not.
+    one that must be gone as well; `words` says what a state means where the common words do not. `fresh`: creating it
+    succeeds where it exists; only this member with this value says that it did not.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Kind:
     short: bool
     by_arn: bool
     words: Mapping[str, str]
+    fresh: tuple[str, str] | None
 
     def resource(self, names: Sequence[str]) -> str:
         """Its names as one text, each spelled as its service spells it."""
@@ -130,6 +132,7 @@ def _kind(service: str, name: str, row: Mapping[str, Any], source: str) -> Kind:
         short="short" in row,
         by_arn=source.lower().endswith("arn"),
         words=row.get("words", {}),
+        fresh=tuple(row["fresh"]) if "fresh" in row else None,
     )
 
 
@@ -151,6 +154,7 @@ def lasting(action: Action, response: Any) -> tuple[Made, ...]:
         rows = [row for row in _rows(response, maker.sources, action.parameters) if all(map(_plain, row))]
         rows = [list(row) for row in dict.fromkeys(map(tuple, rows))][:MADE_MAX]
         done = done or bool(rows)
+        created = STARTED not in maker.flags and _is_fresh(maker.kind, response)
         for number, row in enumerate(rows):
             out.append(
                 Made(
@@ -160,10 +164,17 @@ def lasting(action: Action, response: Any) -> tuple[Made, ...]:
                     region=action.region,
                     endpoint=action.endpoint,
                     share=0 if WITHIN in maker.flags else _share(action.quantity, len(rows), number),
-                    created=STARTED not in maker.flags,
+                    created=created,
                 )
             )
     return tuple(out)
+
+
+def _is_fresh(kind: Kind, response: Any) -> bool:
+    if kind.fresh is None:
+        return True
+    said = list(_texts(response, kind.fresh[0].split(".")))
+    return bool(said) and all(one == kind.fresh[1] for one in said)
 
 
 def _share(quantity: int, count: int, number: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
 from comptroller.decode.answer import JsonAnswer
+from comptroller.decode.azure.lasting import lasting
 from comptroller.decode.charged import charged
 
 ID_CHARACTERS_MAX = 1024
@@ -17,7 +18,7 @@ class AzureMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         makes = not action.classes <= LOOKING and action.operation.endswith((":write", ":post", ":put"))
         super().__init__(wanted=makes)
-        self._operation = action.operation
+        self._action = action
 
     def finish(self, *, complete: bool) -> Outcome:
         """What the answer proved."""
@@ -26,6 +27,7 @@ class AzureMeter(JsonAnswer):
             status=self.status,
             ok=self.ok,
             complete=complete,
-            charged=charged(self._operation, self.status),
+            charged=charged(self._action.operation, self.status),
             made=(identity[:ID_CHARACTERS_MAX],) if isinstance(identity, str) and identity else (),
+            holdings=lasting(self._action, self.status),
         )

@@ -8,6 +8,7 @@ from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
 from comptroller.decode.answer import JsonAnswer
 from comptroller.decode.charged import charged
+from comptroller.decode.gcp.lasting import lasting
 
 NAME_CHARACTERS_MAX = 255
 UPLOAD_HEADER = "x-guploader-uploadid"
@@ -19,7 +20,7 @@ class GcpMeter(JsonAnswer):
 
     def __init__(self, action: Action) -> None:
         super().__init__(wanted=not action.classes <= {ActionClass.READ, ActionClass.REVEAL} and not action.parts)
-        self._operation = action.operation
+        self._action = action
         pairs = action.parameters.get("@query")
         begins = isinstance(pairs, list) and ["uploadType", "resumable"] in pairs
         self._begins = begins and not action.call.part_of
@@ -38,7 +39,8 @@ class GcpMeter(JsonAnswer):
             status=self.status,
             ok=self.ok,
             complete=complete,
-            charged=charged(self._operation, self.status),
+            charged=charged(self._action.operation, self.status),
             opens=self._opens[:NAME_CHARACTERS_MAX] if self.ok and self._begins else "",
             made=tuple(name[-NAME_CHARACTERS_MAX:] for name in names[:1]),
+            holdings=lasting(self._action, found) if self.ok else (),
         )

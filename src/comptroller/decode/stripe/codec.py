@@ -28,6 +28,7 @@ from comptroller.decode.shape import (
     undecodable,
 )
 from comptroller.decode.stripe.form import MalformedForm, dump_form, parse_form
+from comptroller.decode.stripe.lasting import lasting
 from comptroller.decode.stripe.money import money_text, payment_of
 from comptroller.decode.stripe.operations import Operation, find_operation, operations, with_members
 from comptroller.decode.target import AmbiguousTarget, parse_target
@@ -238,6 +239,7 @@ class StripeMeter(JsonAnswer):
     def __init__(self, action: Action) -> None:
         super().__init__(wanted=not action.classes <= {ActionClass.READ, ActionClass.REVEAL})
         self._pays = ActionClass.PAY in action.classes
+        self._action = action
         self._operation = action.operation
 
     def finish(self, *, complete: bool) -> Outcome:
@@ -254,6 +256,7 @@ class StripeMeter(JsonAnswer):
             charged=charged(self._operation, self.status),
             actual=actual,
             made=(identity[:255],) if isinstance(identity, str) and identity else (),
+            holdings=lasting(self._action, found) if self.ok else (),
         )
 
 

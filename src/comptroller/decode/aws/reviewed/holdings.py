@@ -21,7 +21,8 @@ class Kind:
     `state` is where a look shows the thing: path of the item, member that names it, path of its state. `zero` lists
     members of the item that are all 0 or empty when it is stopped; `held` is a member that must be gone as well;
     `words` says what a state means (`gone`, `stopped`, `live`) where the common words do not. `lower`: its service
-    spells names in lower case; `short`: what is given as an ARN is named by its last part.
+    spells names in lower case; `short`: what is given as an ARN is named by its last part. `fresh`: creating one that
+    exists succeeds too; a member of the answer and the value by which a new one is told.
     """
 
     services: str
@@ -36,6 +37,7 @@ class Kind:
     held: str = ""
     lower: bool = False
     short: bool = False
+    fresh: tuple[str, str] | None = None
     words: Mapping[str, str] = field(default_factory=dict)
     job: bool = False
 
@@ -56,6 +58,8 @@ class Kind:
             out["lower"] = 1
         if self.short:
             out["short"] = 1
+        if self.fresh:
+            out["fresh"] = list(self.fresh)
         if self.words:
             out["words"] = dict(self.words)
         return out
@@ -249,6 +253,16 @@ KINDS: tuple[Kind, ...] = (
         delete=_op("DeleteLoadBalancer", "LoadBalancerName"),
         look=_ops("DescribeLoadBalancers", "LoadBalancerNames"),
         state=("LoadBalancerDescriptions[]", "LoadBalancerName", ""),
+        fresh=("", "an answer never tells"),
+    ),
+    Kind(
+        services="elbv2",
+        name="load-balancer",
+        makers={"CreateLoadBalancer": ("LoadBalancers.LoadBalancerArn",)},
+        delete=_op("DeleteLoadBalancer", "LoadBalancerArn"),
+        look=_ops("DescribeLoadBalancers", "LoadBalancerArns"),
+        state=("LoadBalancers[]", "LoadBalancerArn", "State.Code"),
+        fresh=("LoadBalancers.State.Code", "provisioning"),
     ),
     Kind(
         services="autoscaling",
@@ -284,6 +298,7 @@ KINDS: tuple[Kind, ...] = (
         delete=("DeleteProvisionedConcurrencyConfig", {"FunctionName": _ID, "Qualifier": "{1}"}),
         look=("GetProvisionedConcurrencyConfig", {"FunctionName": _ID, "Qualifier": "{1}"}),
         state=("", "", "Status"),
+        fresh=("", "an answer never tells"),
     ),
     Kind(
         services="batch",
