@@ -69,6 +69,7 @@ from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Sequencer
 from comptroller.engine.settle import Settler
+from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Boundary, Clock, Ids, Store
 from comptroller.price.catalogue import Key, Rate
@@ -274,6 +275,7 @@ class Engine:
     keeper: Keeper
     archivist: Archivist
     ledger: Ledger
+    suspense: Suspense
     runs: Runs
     pricer: price.Prices
     trust: Trust
@@ -305,8 +307,16 @@ def build_engine(
     )
     pricer = price.Prices(book=book_of(config, newer or {}, today=clock.now().date()))
     holdings = Holdings(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook)
+    suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook)
     settler = Settler(
-        store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook, pricer=pricer, holdings=holdings
+        store=store,
+        clock=clock,
+        scribe=scribe,
+        hub=hub,
+        runbook=runbook,
+        pricer=pricer,
+        holdings=holdings,
+        suspense=suspense,
     )
     return Engine(
         store=store,
@@ -332,6 +342,7 @@ def build_engine(
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
+        suspense=suspense,
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
         pricer=pricer,
         trust=Trust(store=store, clock=clock, scribe=scribe, hub=hub, pricer=pricer),
@@ -466,6 +477,7 @@ class Installation:
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
             runs=self.engine.runs,
+            suspense=self.engine.suspense,
             trust=self.engine.trust,
             holdings=self.engine.holdings,
             keeper=self.keeper,

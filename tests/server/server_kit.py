@@ -31,6 +31,7 @@ from comptroller.engine.orders import Answer, Orders
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
+from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.price import Prices
 from comptroller.server.desk import Desk, SocketRole
@@ -281,6 +282,7 @@ def make_place(
         approvals=Approvals(**parts),
         brakes=Brakes(**parts, scopes=lambda: ()),
         ledger=Ledger(**parts),
+        suspense=Suspense(**parts, runbook=book),
         runs=Runs(**parts, ids=ids, runbook=book),
         trust=Trust(**parts, pricer=Prices()),
         holdings=holdings,

@@ -8,12 +8,16 @@ import click
 
 from comptroller.cli.client import Client, config_option, json_option, print_json
 from comptroller.cli.show import budget_key, budget_lines
+from comptroller.cli.suspense import suspense
 from comptroller.core.budget import OnExceed
 
 
 @click.group()
 def budget() -> None:
     """Show and set limits."""
+
+
+budget.add_command(suspense)
 
 
 @budget.command()

@@ -24,6 +24,8 @@ class EntryKind(StrEnum):
     CONFIG_REFUSED = "config.refused"
     BUDGET_SET = "budget.set"
     BUDGET_THRESHOLD = "budget.threshold"
+    BUDGET_SUSPENSE_HIGH = "budget.suspense_high"
+    SUSPENSE_SETTLED = "suspense.settled"
     PRICE_CHANGED = "price.changed"
     PRICE_CONFIRMED = "price.confirmed"
     RUN_STARTED = "run.started"

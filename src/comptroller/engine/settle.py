@@ -23,6 +23,7 @@ from comptroller.engine.entries import Scribe, amounts_body
 from comptroller.engine.holdings import Holdings, Opened
 from comptroller.engine.hub import Hub
 from comptroller.engine.sequencer import Permit
+from comptroller.engine.suspense import Suspense
 from comptroller.ports import Changes, Clock, Facts, Pricer, RunBook, Store, Wants
 
 RESTARTED = "comptroller restarted"
@@ -55,8 +56,10 @@ class Settler:
         runbook: RunBook,
         pricer: Pricer,
         holdings: Holdings,
+        suspense: Suspense,
     ) -> None:
         self._holdings = holdings
+        self._suspense = suspense
         self._pricer = pricer
         self._store = store
         self._clock = clock
@@ -131,6 +134,9 @@ class Settler:
             self._hub.publish(kind.value, {"index": index, **(done.result.summary or {})})
         if done.result.opened is not None:
             self._holdings.opened(done.result.opened.payment, done.indices[len(kinds) :])
+        if EntryKind.ACTION_SUSPENSE in done.result.kinds:
+            summary = done.result.summary or {}
+            await self._suspense.look(str(summary.get("agent", "")), str(summary.get("run", "")))
 
     def _settled(
         self,

@@ -58,6 +58,15 @@ class BudgetRequest(Body):
     on_exceed: str = ""
 
 
+class SettleRequest(Body):
+    """`POST /v1/suspense/…/settle`."""
+
+    cost_usd: str
+    amounts: str = ""
+    reason: str
+    source: str = "person"
+
+
 class ConfirmRequest(Body):
     """`POST /v1/prices/confirm`."""
 
@@ -123,6 +132,8 @@ class Control:
             self._route("/v1/holdings/{id}", self._holding),
             self._route("/v1/holdings/{id}/stop", self._stop_holding, "POST"),
             self._route("/v1/holdings/{id}/forget", self._forget, "POST"),
+            self._route("/v1/suspense", self._suspense),
+            self._route("/v1/suspense/{id}/settle", self._settle_suspense, "POST"),
             self._route("/v1/prices/confirm", self._confirm_price, "POST"),
             self._route("/v1/entries", self._entries),
             self._route("/v1/archived", self._remove_archived, "POST"),
@@ -228,6 +239,20 @@ class Control:
     async def _forget(self, request: Request, caller: Caller) -> object:
         body = cast(ForgetRequest, await parsed(request, ForgetRequest))
         return await self._operations.forget_holding(caller, request.path_params["id"], reason=body.reason)
+
+    async def _suspense(self, request: Request, caller: Caller) -> object:
+        return await self._operations.suspense()
+
+    async def _settle_suspense(self, request: Request, caller: Caller) -> object:
+        body = cast(SettleRequest, await parsed(request, SettleRequest))
+        return await self._operations.settle_suspense(
+            caller,
+            request.path_params["id"],
+            cost_usd=body.cost_usd,
+            amounts=body.amounts,
+            reason=body.reason,
+            source=body.source,
+        )
 
     async def _confirm_price(self, request: Request, caller: Caller) -> object:
         body = cast(ConfirmRequest, await parsed(request, ConfirmRequest))

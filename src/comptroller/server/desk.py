@@ -21,6 +21,7 @@ from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
+from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Clock, Store
 
@@ -104,6 +105,7 @@ class Desk:
     approvals: Approvals
     brakes: Brakes
     ledger: Ledger
+    suspense: Suspense
     runs: Runs
     trust: Trust
     holdings: Holdings

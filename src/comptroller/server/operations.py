@@ -20,7 +20,17 @@ from comptroller.core.window import FORMS, Window
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.pulse import Pulse
-from comptroller.server.render import Json, approval_json, budget_tree, burn_json, entry_json, holding_json, run_json
+from comptroller.server.render import (
+    Json,
+    approval_json,
+    budget_tree,
+    burn_json,
+    entry_json,
+    holding_json,
+    run_json,
+    settled_json,
+    suspense_json,
+)
 
 ENTRIES_MAX = 1_000
 ANSWERED_SHOWN_MAX = 200
@@ -259,6 +269,27 @@ class Operations:
         """Ask every provider what is there: what they list and the books do not, and the other way round."""
         return {"drift": [dict(each) for each in await self.desk.keeper.reconcile()]}
 
+    async def suspense(self) -> Json:
+        """What nobody knows the outcome of, oldest first."""
+        now = self.desk.clock.now()
+        return {"suspense": [suspense_json(row, now) for row in await self.desk.suspense.unconfirmed()]}
+
+    async def settle_suspense(
+        self, caller: Caller, name: str, *, cost_usd: str, amounts: str = "", reason: str, source: str = "person"
+    ) -> Json:
+        """Settle what is in suspense at what it really cost. `amounts`: other units (`tokens=12,calls=1`)."""
+        _operator(caller, "settle what is unconfirmed")
+        if source not in ("person", "bill"):
+            raise UsageError(f"`{source}` is neither person nor bill")
+        rows = await self.desk.suspense.unconfirmed()
+        known = [(row.reservation.id, row.reservation) for row in rows]
+        found = _pick(name, known, "unconfirmed reservation", "comptroller budget suspense list")
+        given = {Unit.USD_MICROS: dollars(cost_usd), **_amounts(amounts)}
+        done = await self.desk.suspense.settle(
+            found.id, given, by=caller.person.name, reason=_comment(reason), source=source
+        )
+        return {"settled": settled_json(done)}
+
     async def confirm_price(self, caller: Caller, *, key: str, reason: str = "") -> Json:
         """Believe a price again that a real cost exceeded. Raises `RefusedError` where it is not distrusted."""
         _operator(caller, "confirm a price")
@@ -332,6 +363,19 @@ def dollars(text: str) -> int:
         return usd_micros(text.strip().removeprefix("$").replace(",", ""))
     except ValueError as error:
         raise UsageError(str(error), hint="write dollars with a point: 400.01") from error
+
+
+def _amounts(text: str) -> dict[Unit, int]:
+    """`tokens=1200,gpu_seconds=3`. Raises `UsageError`."""
+    found: dict[Unit, int] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = pair.partition("=")
+        try:
+            unit = Unit(name.strip())
+        except ValueError as error:
+            raise UsageError(f"`{name}` is no unit", hint=f"units: {', '.join(u.value for u in Unit)}") from error
+        found[unit] = _whole(number)
+    return found
 
 
 def _whole(text: str) -> int:

@@ -13,6 +13,7 @@ from comptroller.core.errors import ConflictError
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
+from comptroller.engine.suspense import Unconfirmed
 
 Json = dict[str, object]
 
@@ -117,6 +118,35 @@ def burn_json(items: Sequence[Holding], budgets: Sequence[BudgetState]) -> Json:
         "usd_micros_per_30_days": rate * 720,
         "rate_unknown": sum(item.rate_usd_micros_per_hour is None for item in living),
         "lasts": sorted(lasts, key=lambda each: float(str(each["hours"]))),
+    }
+
+
+def suspense_json(row: Unconfirmed, now: datetime) -> Json:
+    """One reservation in suspense, and how old it is."""
+    held = row.reservation
+    return {
+        "reservation": held.id,
+        "operation": held.operation,
+        "sentence": row.sentence,
+        "agent": held.agent,
+        "run": held.run,
+        "since": time_text(held.created_at),
+        "age_seconds": max(0, int((now - held.created_at).total_seconds())),
+        "reserved": {unit.value: amount for unit, amount in held.amounts.items()},
+        "why": row.why,
+        "scopes": sorted({line.scope for line in held.lines}),
+    }
+
+
+def settled_json(reservation: Reservation) -> Json:
+    """What was held for a reservation and what it cost."""
+    return {
+        "reservation": reservation.id,
+        "operation": reservation.operation,
+        "agent": reservation.agent,
+        "run": reservation.run,
+        "reserved": {unit.value: amount for unit, amount in reservation.amounts.items()},
+        "actual": {unit.value: amount for unit, amount in reservation.actual.items()},
     }
 
 

@@ -53,6 +53,8 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "holding.closed": (".", "good", "gone"),
     "holding.forgotten": (".", "wait", "forgotten"),
     "holding.drift": ("?", "bad", "drift"),
+    "budget.suspense_high": ("!", "wait", "unconfirmed"),
+    "suspense.settled": ("=", "good", "confirmed"),
     "price.changed": ("$", "dim", "prices"),
     "price.confirmed": ("$", "good", "price confirmed"),
     "serve.started": (">", "dim", "serve started"),
@@ -279,6 +281,15 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"{body.get('kind')} {body.get('resource')} in {body.get('region')} · {body.get('drift')}"
         case _ if kind.startswith("holding."):
             return holding_text({**body, "resource": beside.get("resource", ""), "why": beside.get("reason", "")})
+        case "budget.suspense_high":
+            held, unit = body.get("suspense"), str(body.get("unit"))
+            shown = amount_text(unit, held if isinstance(held, int) else None)
+            whole = amount_text(unit, limit if isinstance(limit := body.get("limit"), int) else None)
+            return f"{body.get('scope')} · {shown} of {whole} is unconfirmed · comptroller budget suspense list"
+        case "suspense.settled":
+            money = _amounts(_map(body.get("actual"))) or "nothing"
+            was = _amounts(_map(body.get("was"))) or "nothing"
+            return f"{what} · {money} instead of {was} held · by {body.get('by')} · {beside.get('reason', '')}"
         case "price.changed":
             counts = [
                 f"{body[name]:,} {name}" for name in ("new", "dearer", "cheaper", "gone") if _count(body.get(name))
