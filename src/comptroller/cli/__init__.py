@@ -17,6 +17,7 @@ COMMANDS = {
     "approvals": Command("approvals", "approvals", "List, show and answer what waits for a person."),
     "budget": Command("budget", "budget", "Show and set limits."),
     "holdings": Command("holdings", "holdings", "Show and stop what agents made and what goes on costing."),
+    "reconcile": Command("reconcile", "reconcile", "Compare a bill with the log; settle what it proves."),
     "report": Command("report", "report", "Sum up what was spent, by team, agent, service, day."),
     "prices": Command("prices", "prices", "Show prices, read newer lists, confirm what proved too low."),
     "policy": Command("policy", "policy", "Check and explain policies; suggest what to add."),

@@ -18,6 +18,7 @@ from comptroller.compose import open_log
 from comptroller.core.config import Config
 from comptroller.core.errors import UsageError
 from comptroller.core.spend import Dimension, Principal, Query
+from comptroller.server.bill.accuracy import accuracy_json, accuracy_lines, accuracy_of
 from comptroller.server.place import Paths, load_config
 from comptroller.server.spend.focus import billed_by, focus_rows, write_csv
 from comptroller.server.spend.gather import gather
@@ -105,6 +106,20 @@ def spend(
         case _:
             width = None if output is not None or not sys.stdout.isatty() else shutil.get_terminal_size().columns
             _print([*table_lines(found, shown, width=width), *notes(found, shown)], output)
+
+
+@report.command()
+@json_option
+@config_option
+def accuracy(as_json: bool, config: Path | None) -> None:
+    """Show which share of its bound each operation really cost: below 100 % money came back, above it a bound broke."""
+    with open_log(Paths.of(config_path(config))) as log:
+        rows = accuracy_of(log)
+    if as_json:
+        click.echo(json.dumps(accuracy_json(rows), indent=2))
+        return
+    for line in accuracy_lines(rows) if rows else ["nothing that costs was settled yet"]:
+        click.echo(line)
 
 
 def _print(lines: Sequence[str], output: Path | None) -> None:
