@@ -283,11 +283,13 @@ def _dollars(micros: int | None) -> str:
 def _show_table(tally: Tally, bad: BadLines, judge: Judge, seconds: float) -> None:
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
-    rows = [("source", "label", "cases", "allowed", "asked", "denied", "not read", "actions", "at most")]
+    rows: list[tuple[str, ...]] = [
+        ("source", "label", "cases", "allowed", "asked", "denied", "not read", "actions", "at most")
+    ]
     for (source, label), row in sorted(tally.rows.items()):
         counts = (row.cases, row.allow, row.require_approval, row.deny, row.undecoded, row.actions)
         texts = (f"{count:,}" for count in counts)
-        rows.append((neutral_name(source), neutral_name(label), *texts, usd_text(row.usd_micros_high)))  # type: ignore[arg-type]
+        rows.append((neutral_name(source), neutral_name(label), *texts, usd_text(row.usd_micros_high)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row_texts in rows:
         cells = [

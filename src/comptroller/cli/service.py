@@ -201,8 +201,7 @@ def _fetch(url: str) -> bytes:
         )
     body = bytearray()
     try:
-        limits = {"timeout": FETCH_SECONDS, "follow_redirects": False}
-        with httpx.Client(**limits) as client:  # type: ignore[arg-type]
+        with httpx.Client(timeout=FETCH_SECONDS, follow_redirects=False) as client:
             for _ in range(REDIRECTS_MAX + 1):
                 with client.stream("GET", url, headers={"accept": "application/json, application/yaml, */*"}) as answer:
                     if answer.is_redirect and answer.next_request is not None:
