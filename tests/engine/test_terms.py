@@ -194,3 +194,11 @@ def test_what_nobody_can_price_is_paid_for_once() -> None:
     )
     books.write(gone.accounts)
     assert books.sums() == Account(settled=5_000_000), "nothing proves that it cost less"
+
+
+def test_the_same_name_in_another_cluster_is_another_thing() -> None:
+    one, other = (
+        Made(kind="kubernetes:apps/deployments", resource="default/web", account="", region="", endpoint=host)
+        for host in ("https://a.example:6443", "https://b.example:6443")
+    )
+    assert terms.key_of(one) != terms.key_of(other)

@@ -265,7 +265,7 @@ class Holdings:
         done = await self._store.commit(Wants(now=now), lambda _: (Changes(entries=(entry,)), None))
         self._hub.publish(EntryKind.HOLDING_DRIFT.value, {"index": done.indices[0], **body})
 
-    def frozen_by(self, holding: Holding, brakes: Iterable[Brake]) -> Brake | None:
+    def killed_by(self, holding: Holding, brakes: Iterable[Brake]) -> Brake | None:
         """The kill under which it is to be stopped."""
         scopes = scopes_of(holding.path)
         return next((brake for brake in brakes if brake.state.value == "killed" and brake.scope in scopes), None)

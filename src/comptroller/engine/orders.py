@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,9 +14,11 @@ from comptroller.core.made import Liveness, Made, Seen, Way
 from comptroller.decode import made as things
 from comptroller.decode.tags import RUN
 from comptroller.engine.sequencer import Permit, Sequencer
-from comptroller.engine.terms import key_of
+from comptroller.engine.terms import Key, key_of
 from comptroller.ports import Changes, Clock, Facts, Wants
 
+ANSWER_SECONDS_MAX = 20.0
+"""For a question; an order waits as long as an agent's action would."""
 PAGES_MAX = 200
 """Of one listing; what is not seen within them is not said to be missing."""
 STOPPABLE = frozenset({HoldingState.LIVE, HoldingState.MARKED, HoldingState.STOPPING})
@@ -109,7 +112,7 @@ class Orders:
         waiting = list(things.listing(place, tags, agent=agent, run=run))
         if not waiting:
             return None
-        found: dict[tuple[str, str, str, str], Seen] = {}
+        found: dict[Key, Seen] = {}
         for _ in range(PAGES_MAX):
             if not waiting:
                 return tuple(found.values())
@@ -127,4 +130,8 @@ class Orders:
             action, wants=Wants(now=self._clock.now()), change=lambda _: Changes(), body=body
         )
         assert permit is not None
-        return await self._courier.carry(permit, action)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                return await self._courier.carry(permit, action)
+        except TimeoutError as error:
+            raise RefusedError(f"{action.host} did not answer `{action.operation}` in time") from error

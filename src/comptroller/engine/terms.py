@@ -25,8 +25,8 @@ RATE = Unit.USD_MICROS_PER_HOUR
 TIMED = (Unit.USD_MICROS, Unit.GPU_SECONDS, Unit.MILLIWATT_HOURS, Unit.MILLIGRAMS_CO2E)
 """Units that a thing takes more of the longer it lives."""
 WALKED_MAX = 20_000
-Key = tuple[str, str, str, str]
-"""(kind, resource, account, region): what makes a thing unique."""
+Key = tuple[str, str, str, str, str]
+"""(kind, resource, account, region, endpoint): what makes a thing unique. Two clusters may have the same names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Payment:
 
 def key_of(thing: Made | Holding) -> Key:
     """What makes it unique."""
-    return (thing.kind, thing.resource, thing.account, thing.region)
+    return (thing.kind, thing.resource, thing.account, thing.region, thing.endpoint)
 
 
 def opening(

@@ -5,6 +5,7 @@ Several keepers may work on one store: each step is one decision of the book, an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +17,11 @@ from comptroller.core.made import Liveness, Made
 from comptroller.decode.tags import HOLDING_OF, RUN
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.orders import STOPPABLE, Orders
-from comptroller.engine.terms import Key, key_of
+from comptroller.engine.terms import key_of
 from comptroller.ports import Clock, Store
 
+AT_ONCE_MAX = 8
+"""One provider that does not answer must not keep the others waiting."""
 LOOK_SECONDS = 15.0
 """How often what was asked to stop is looked at."""
 REST_LOOK_SECONDS = 3600.0
@@ -42,7 +45,7 @@ class Rules:
 
 
 class HoldingsKeeper:
-    """Tends every holding, one after the other; what fails is said and tried again."""
+    """Tends every holding, a few at a time; what fails is said and tried again."""
 
     def __init__(
         self,
@@ -63,18 +66,23 @@ class HoldingsKeeper:
         self._organization = organization
         self._say = say
         self._looked: dict[str, datetime] = {}
-        self._drifted: dict[Key, str] = {}
+        self._drifted: dict[tuple[str, ...], str] = {}
         self._tried: dict[str, datetime] = {}
 
     async def tend(self) -> None:
         """One round over everything that is still there."""
         brakes = await self._store.brakes()
         open_now = await self._store.holdings()
-        for holding in open_now:
+        turn = asyncio.Semaphore(AT_ONCE_MAX)
+
+        async def tended(holding: Holding) -> None:
             try:
-                await self._tend(holding, self._book.frozen_by(holding, brakes))
+                async with turn:
+                    await self._tend(holding, self._book.killed_by(holding, brakes))
             except ComptrollerError as error:
                 self._say(f"holding {holding.id}: {error.message}")
+
+        await asyncio.gather(*(tended(holding) for holding in open_now))
         ids = {item.id for item in open_now}
         self._looked = {name: at for name, at in self._looked.items() if name in ids}
         self._tried = {name: at for name, at in self._tried.items() if name in ids}
@@ -217,7 +225,7 @@ class HoldingsKeeper:
     async def _tell(self, drift: Iterable[Mapping[str, object]]) -> None:
         """An entry for what differs in another way than the last time."""
         for each in drift:
-            key = (str(each["kind"]), str(each["resource"]), str(each["account"]), str(each["region"]))
+            key = tuple(str(each[name]) for name in ("kind", "resource", "account", "region", "endpoint"))
             if self._drifted.get(key) != each["drift"]:
                 self._drifted[key] = str(each["drift"])
                 await self._book.drift(each)
