@@ -172,7 +172,7 @@ def ours() -> dict[str, bool]:
 def under_srt(program: Path, environment: Mapping[str, str]) -> dict[str, bool]:
     """Attack -> blocked, under sandbox-runtime."""
     node = shutil.which("node") or sys.exit("Node.js is needed: apt-get install -y nodejs npm")
-    with _scene() as (bait, document):
+    with scene() as (bait, document):
         settings = {
             "network": {"allowedDomains": [], "deniedDomains": []},
             "credentials": {
@@ -187,15 +187,15 @@ def under_srt(program: Path, environment: Mapping[str, str]) -> dict[str, bool]:
         }
         place = bait.root / "srt-settings.json"
         place.write_text(json.dumps(settings), "utf-8")
-        _give(bait.root)
+        give(bait.root)
         before = bait.watched()
         command = [node, str(program), "--settings", str(place), SYSTEM_PYTHON, "-I"]
         command += [str(bait.workspace / "suspect"), str(document)]
         variables = {**environment, "HOME": str(bait.home), "GITHUB_TOKEN": bait.canary}
         variables["SSH_AUTH_SOCK"] = str(bait.root / "agent.sock")
-        told = _read(_as_somebody(command, variables, bait.workspace))
+        told = read(as_somebody(command, variables, bait.workspace))
         told[WRITTEN] = not any(os.path.exists(f"{folder}/x") for folder in WRITTEN_FOLDERS)
-        return {**told, **_looked_at(bait, before)}
+        return {**told, **looked_at(bait, before)}
 
 
 def under_governor(python: Path) -> dict[str, bool]:
@@ -214,12 +214,12 @@ def under_governor(python: Path) -> dict[str, bool]:
         ignored = shutil.ignore_patterns("__pycache__", "*.json.gz", "static", "decode", "price")
         shutil.copytree(source / "comptroller", folder / "src" / "comptroller", ignore=ignored)
         (folder / "comptroller-open").mkdir()
-        _give(folder)
+        give(folder)
         command = open_world.command(
             bwrap=find_bwrap(), python=SYSTEM_PYTHON, source=folder / "src", folder=folder, plain=True
         )
         variables = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(folder / "src")}
-        told = _read(_as_somebody(command, variables, Path("/")), grouped=True)
+        told = read(as_somebody(command, variables, Path("/")), grouped=True)
     return {name: blocked or not ordinary for name, (blocked, ordinary) in told.items()}
 
 
@@ -227,7 +227,7 @@ def under_governor(python: Path) -> dict[str, bool]:
 
 
 @contextmanager
-def _scene() -> Iterator[tuple[Bait, Path]]:
+def scene(groups: Sequence[str] = GROUPS) -> Iterator[tuple[Bait, Path]]:
     """The bait of the suite, laid out for a program that is not started by Comptroller; and its document."""
     with tempfile.TemporaryDirectory(prefix="escape-peers-") as folder:
         Path(folder).chmod(0o755)
@@ -246,7 +246,7 @@ def _scene() -> Iterator[tuple[Bait, Path]]:
             shown = [*_strings(places["shown"]), "/etc", "/usr"]
             told = {
                 **places,
-                "only": GROUPS,
+                "only": list(groups),
                 "skip": list(NOT_ASKED),
                 "shown": shown,
                 "interpreter": [],
@@ -262,7 +262,7 @@ def _scene() -> Iterator[tuple[Bait, Path]]:
             bait.close()
 
 
-def _looked_at(bait: Bait, before: Mapping[str, str]) -> dict[str, bool]:
+def looked_at(bait: Bait, before: Mapping[str, str]) -> dict[str, bool]:
     return {
         "nothing on the machine was reached": not bait.touched,
         "nothing protected was changed": bait.watched() == before,
@@ -271,7 +271,7 @@ def _looked_at(bait: Bait, before: Mapping[str, str]) -> dict[str, bool]:
     }
 
 
-def _as_somebody(command: Sequence[str], environment: Mapping[str, str], place: Path) -> str:
+def as_somebody(command: Sequence[str], environment: Mapping[str, str], place: Path) -> str:
     """The output of a command, run without any right of root's."""
     runuser = shutil.which("runuser", path="/usr/sbin:/sbin:/usr/bin:/bin") or "runuser"
     argv = [runuser, "-u", "nobody", "--", *command] if os.getuid() == 0 else list(command)
@@ -284,7 +284,7 @@ def _as_somebody(command: Sequence[str], environment: Mapping[str, str], place: 
     return done.stdout
 
 
-def _read(text: str, *, grouped: bool = False) -> dict[str, object]:
+def read(text: str, *, grouped: bool = False) -> dict[str, object]:
     """Attack -> blocked; `grouped`: (blocked, whether an ordinary user's program could do it anywhere)."""
     found: dict[str, object] = {}
     for line in text.splitlines():
@@ -303,7 +303,7 @@ def _asked(name: str) -> bool:
     return name not in NOT_ASKED
 
 
-def _give(place: Path) -> None:
+def give(place: Path) -> None:
     if os.getuid() == 0:
         shutil.chown(place, "nobody", "nogroup")
         for path in place.rglob("*"):

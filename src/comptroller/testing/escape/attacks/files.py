@@ -81,6 +81,21 @@ def write_outside(path):
     return append(path, "")
 
 
+@later("files", "the mode, times and marks of a file outside the workspace", lambda: (
+    BAIT["secret_file"], *BAIT["state"], "/usr/bin/env", "/etc/passwd", *BAIT["interpreter"],
+))  # fmt: skip
+def write_facts(path):
+    """As they are already: what counts is whether the kernel does it."""
+    facts = os.stat(path)
+    every(lambda way: way(), (
+        lambda: os.chmod(path, facts.st_mode & 0o7777),
+        lambda: os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns)),
+        lambda: os.setxattr(path, "user.x", b"x"),
+        lambda: os.fchmod(os.open(path, os.O_RDONLY), facts.st_mode & 0o7777),
+    ))  # fmt: skip
+    return f"changed what stands beside {path}"
+
+
 @attack("files", "writing to /dev")
 def write_dev():
     return append("/dev/x", "")
