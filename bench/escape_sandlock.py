@@ -133,7 +133,12 @@ def boxed(way: str, bait: Bait, words: list[str]) -> list[str]:
         "net_allow_bind": ["*"],
         "cwd": str(bait.workspace),
         "clean_env": True,
-        "env": {"HOME": str(bait.workspace), "TMPDIR": str(bait.workspace), "PATH": "/usr/bin:/bin"},
+        "env": {
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "HOME": str(bait.workspace),
+            "TMPDIR": str(bait.workspace),
+            "PATH": "/usr/bin:/bin",
+        },
         "no_coredump": True,
         **(
             {"chroot": "/", "fs_mount_ro": {path: path for path in denied}}

@@ -769,6 +769,7 @@ class GatewayDoor:
         hold_seconds: float,
         sockets: Sequence[tuple[SocketRole, socket.socket]],
         host_services: Sequence[HostService] = (),
+        proxy_secret: str = "",
     ) -> Attachment:
         """Serve a box through its own sockets."""
         identity = RunIdentity(
@@ -777,6 +778,7 @@ class GatewayDoor:
             accounts=self._gateway.credentials.accounts(run.agent),
             hold_seconds=hold_seconds,
             host_services={service.host: service for service in host_services},
+            proxy_secret=proxy_secret,
             tcp=tuple(
                 TcpService(host=each.host, port=each.port, tls=each.tls, allowance_bytes=each.allowance_bytes)
                 for each in self._runbook.config.agents[run.agent].tcp

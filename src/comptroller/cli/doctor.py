@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import click
 
-from comptroller.core.errors import ComptrollerError
+from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.enforce.sandbox import diagnosis
 from comptroller.enforce.sandbox.diagnosis import Diagnosis
 from comptroller.server.neutral import neutral
+from comptroller.testing.escape import external
 from comptroller.testing.escape.suite import LAYER, Attack, run_suite
 
 NO_LAYER = "none"
@@ -23,13 +25,28 @@ NO_LAYER = "none"
 @click.option("--verbose", is_flag=True, help="Show every attack, not only what got through.")
 @click.option("--fix", is_flag=True, help="As root: change what this machine needs to hold a box, and say what.")
 @click.option("--probe", is_flag=True, help="Only look whether this machine can hold a box; try no attack.")
+@click.option(
+    "--layer",
+    type=click.Choice([LAYER, external.LAYER]),
+    default=LAYER,
+    help="`external`: run inside, where the agent runs: is nothing but the gateway in reach?",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def doctor(ctx: click.Context, only: tuple[str, ...], verbose: bool, fix: bool, probe: bool, as_json: bool) -> None:
+def doctor(
+    ctx: click.Context, only: tuple[str, ...], verbose: bool, fix: bool, probe: bool, layer: str, as_json: bool
+) -> None:
     """Try to break out of a real box on this machine; exit 1 if anything gets through or no box comes up.
 
     Starts a server and two boxes of its own in a temporary folder and leaves nothing behind. Needs no comptroller.yaml.
     """
+    if layer == external.LAYER:
+        if only or fix or probe:
+            raise UsageError("--layer external has no --only, --fix or --probe", hint="leave it out")
+        attacks = external.prove(os.environ, tell=None if as_json else _teller(verbose))
+        told = document(attacks, layer=layer)
+        click.echo(json.dumps(told, indent=2) if as_json else _summary(attacks, layer=layer))
+        ctx.exit(0 if all(attack.blocked for attack in attacks) else 1)
     say = _teller_of_lines(as_json)
     found = diagnosis.examine()
     for label, text in found.place.lines():
@@ -106,7 +123,7 @@ def _teller(verbose: bool) -> Callable[[Attack], None]:
     return tell
 
 
-def _summary(attacks: Sequence[Attack]) -> str:
+def _summary(attacks: Sequence[Attack], *, layer: str = LAYER) -> str:
     lines = []
     groups = Counter(attack.group for attack in attacks)
     held = Counter(attack.group for attack in attacks if attack.blocked)
@@ -117,4 +134,4 @@ def _summary(attacks: Sequence[Attack]) -> str:
         lines.append(f"  {group:<{width}}  {mark}  {held[group]} of {count}")
     total = sum(held.values())
     verdict = "nothing got out" if total == len(attacks) else f"{len(attacks) - total} attacks got through"
-    return "\n".join([f"layer: {LAYER}", *lines, f"{total} of {len(attacks)} attacks blocked: {verdict}"])
+    return "\n".join([f"layer: {layer}", *lines, f"{total} of {len(attacks)} attacks blocked: {verdict}"])

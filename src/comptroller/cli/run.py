@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ from comptroller.cli.voice import Voice, screen_taken
 from comptroller.core.config import Config
 from comptroller.core.doors import parse_host_services
 from comptroller.core.errors import ComptrollerError, ConfigError, UsageError
-from comptroller.enforce.sandbox import Box, BoxSpec, Unboxed, check_workspace
+from comptroller.enforce.sandbox import Box, BoxSpec, External, Unboxed, check_workspace
 from comptroller.enforce.sandbox.changes import look, since
 from comptroller.enforce.sandbox.devices import granted
 from comptroller.enforce.sandbox.git_hosts import rewrites
@@ -45,6 +46,10 @@ and is recorded as what would be denied. All else is enforced: money, rights, de
 NO_BOX = """THERE IS NO BOX: nothing is between this command and the machine or the network. It can read and change all
 that you can, and what it sends is neither judged, recorded nor paid from a budget. Its environment holds placeholders
 where keys would be; your files hold what they hold."""
+EXTERNAL = """NO BOX OF OURS: the wall is whatever stands around the command. Whether it holds, comptroller doctor
+--layer external shows from inside. What comes through the proxy of this run is judged, paid and recorded; files,
+processes and limits are not ours to guard."""
+BUBBLEWRAP_LAYER, EXTERNAL_LAYER = "bubblewrap", "external"
 HANGUP_SECONDS = 3.0
 """How long a command whose terminal was closed has to end."""
 _voice = Voice()
@@ -75,6 +80,15 @@ _voice = Voice()
     metavar="NAME=PORT[/tcp]",
     help="Let the agent reach PORT of this machine as NAME.host.comptroller.internal, judged like any host.",
 )
+@click.option(
+    "--layer",
+    type=click.Choice([BUBBLEWRAP_LAYER, EXTERNAL_LAYER]),
+    default=BUBBLEWRAP_LAYER,
+    help="Whose wall: a box of ours, or the network and policy that stand around COMMAND already.",
+)
+@click.option(
+    "--listen", metavar="ADDRESS:PORT", help="With --layer external: where this run's proxy listens; else on loopback."
+)
 @click.option("--diff", is_flag=True, help="At the end, show what changed in the workspace, and what of it runs later.")
 @click.option("--json-summary", type=click.Path(path_type=Path), help="Write the summary at the end to this file.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
@@ -92,6 +106,8 @@ def run(
     i_know: bool,
     publish: tuple[str, ...],
     host_service: tuple[str, ...],
+    layer: str,
+    listen: str | None,
     diff: bool,
     json_summary: Path | None,
     command: tuple[str, ...],
@@ -103,6 +119,10 @@ def run(
     wall, 126 and 127 the command cannot be run or is not there.
     """
     _voice.marks = (*(["observed"] if observe else []), *(["no box"] if unsafe_no_box else []))
+    external = layer == EXTERNAL_LAYER
+    if external:
+        _voice.marks = (EXTERNAL_LAYER,)
+    check_layer(external=external, weakened=observe or unsafe_no_box, published=bool(publish), listen=listen)
     check_unsafe(observe=observe, no_box=unsafe_no_box, i_know=i_know)
     places, services = parse_places(publish), parse_host_services(host_service)
     if unsafe_no_box and (places or services):
@@ -127,6 +147,7 @@ def run(
         "purpose": purpose,
         **({"observe": True} if observe else {}),
         **({"unboxed": True} if unsafe_no_box else {}),
+        **({"external": True} if external else {}),
     }
     template = BoxSpec(
         argv=command,
@@ -150,7 +171,7 @@ def run(
         say(line)
     before = look(place) if diff else None
     try:
-        session = Session(reach(path), start, template, doors)
+        session = Session(reach(path), start, template, doors, listen=listen)
         code = asyncio.run(session.live())
     except ComptrollerError as error:
         if unsafe_no_box:
@@ -197,6 +218,16 @@ def check_unsafe(*, observe: bool, no_box: bool, i_know: bool) -> None:
         )
 
 
+def check_layer(*, external: bool, weakened: bool, published: bool, listen: str | None) -> None:
+    """Refuse what does not go together with a wall that is not ours. Raises `UsageError`."""
+    if external and weakened:
+        raise UsageError("--layer external goes with neither --observe nor --unsafe-no-box", hint="leave one out")
+    if external and published:
+        raise UsageError("--publish leads into a box, and --layer external makes none", hint="leave it out")
+    if listen is not None and not external:
+        raise UsageError("--listen goes with --layer external", hint="a box reaches its own sockets")
+
+
 def private_paths(settings: Config, path: Path) -> tuple[Path, ...]:
     """What no box may see: the state of every installation of this person, and files that hold real credentials."""
     files = [each.path for each in settings.credentials.values() if each.source == "file" and each.path]
@@ -206,8 +237,17 @@ def private_paths(settings: Config, path: Path) -> tuple[Path, ...]:
 class Session:
     """One run: the connection to the server and the box, each the other's condition."""
 
-    def __init__(self, connection: socket.socket, start: Mapping[str, object], template: BoxSpec, doors: Doors) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        start: Mapping[str, object],
+        template: BoxSpec,
+        doors: Doors,
+        *,
+        listen: str | None = None,
+    ) -> None:
         self._doors = doors
+        self._listen = listen
         self.summary: Mapping[str, object] = {}
         self.limited: Mapping[str, object] | None = None
         self._connection = connection
@@ -223,14 +263,14 @@ class Session:
         """From the start message to the summary; the exit code of `run`."""
         self._finished = asyncio.get_running_loop().create_future()
         channel = Channel(self._connection)
-        for asked, warning in (("observe", OBSERVED), ("unboxed", NO_BOX)):
+        for asked, warning in (("observe", OBSERVED), ("unboxed", NO_BOX), ("external", EXTERNAL)):
             if self._start.get(asked):
                 say(warning)
         try:
             await channel.send(self._start)
             started = await self._expect(channel, "started")
             with self._launch(started) as self._box:
-                if isinstance(self._box, Box):
+                if self._box.sockets:
                     self._hand_over(self._box)
                 await self._expect(channel, "attached")
                 try:
@@ -253,10 +293,12 @@ class Session:
             given = {name: value for name, value in given.items() if name not in REGION_VARIABLES}
         own = dict(template.environment)
         hosts = started.get("hosts")
-        if not self._start.get("unboxed"):
+        if not self._start.get("unboxed") and not self._start.get("external"):
             taken = {name: value for name, value in template.inherited.items() if name in template.inherit}
             own |= rewrites(map(str, hosts) if isinstance(hosts, list) else (), {**taken, **own})
         make = Unboxed.launch if self._start.get("unboxed") else Box.launch
+        if self._start.get("external"):
+            make = partial(External.launch, listen=self._listen)
         return make(
             replace(
                 template,
@@ -265,8 +307,10 @@ class Session:
             )
         )
 
-    def _hand_over(self, box: Box) -> None:
-        message = {"op": "attach", "sockets": [{"role": item.role} for item in box.sockets]}
+    def _hand_over(self, box: Box | Unboxed) -> None:
+        message: dict[str, object] = {"op": "attach", "sockets": [{"role": item.role} for item in box.sockets]}
+        if isinstance(box, External):
+            message["proxy_secret"] = box.secret
         line = json.dumps(message).encode() + b"\n"
         sent = socket.send_fds(self._connection, [line], [item.socket.fileno() for item in box.sockets])
         if sent != len(line):

@@ -195,7 +195,9 @@ class AgentConfig(_Part):
     files: FilesConfig = FilesConfig()
     inherit: tuple[Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)], ...] = Field(default=(), strict=False)
     devices: tuple[Literal["gpu"], ...] = Field(default=(), strict=False)
-    forbid: tuple[Literal["observe", "unsafe-no-box", "publish", "host-service"], ...] = Field(default=(), strict=False)
+    forbid: tuple[Literal["observe", "unsafe-no-box", "publish", "host-service", "layer"], ...] = Field(
+        default=(), strict=False
+    )
     tcp: tuple[TcpConfig, ...] = Field(default=(), strict=False)
 
     @field_validator("tcp")

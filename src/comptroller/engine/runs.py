@@ -36,10 +36,12 @@ class Runs:
         per_run: Mapping[Unit, int],
         observed: bool = False,
         unboxed: bool = False,
+        external: bool = False,
     ) -> Run:
         """Start a run of `agent`, or make run `resume` active again with its budget, identity and unused grants.
 
-        `observed` and `unboxed` hold until it ends, also for a resumed run, whatever it was before.
+        `observed` and `unboxed` hold until it ends, also for a resumed run, whatever it was before. `external`: it has
+        no box of ours either, yet its traffic comes to us; the wall is somebody else's, and its first entry says so.
 
         Raises `UsageError` for an unknown agent or run, `RefusedError` for a killed or active one.
         """
@@ -55,7 +57,7 @@ class Runs:
             state=RunState.ACTIVE,
             started_at=now,
             observed=observed,
-            unboxed=unboxed,
+            unboxed=unboxed or external,
         )
 
         def decide(facts: Facts) -> tuple[Changes, Run]:
@@ -67,7 +69,7 @@ class Runs:
             )
             if resume is not None:
                 resumed = _resumed(facts, resume, agent, path)
-                run, budgets = replace(resumed, observed=observed, unboxed=unboxed), ()
+                run, budgets = replace(resumed, observed=observed, unboxed=unboxed or external), ()
             for brake in facts.brakes:
                 if brake.state is not BrakeState.FREE:
                     raise RefusedError(
@@ -80,6 +82,7 @@ class Runs:
                 "resumed": resume is not None,
                 "per_run": amounts_body(per_run),
                 **marks_of(run),
+                **({"layer": "external"} if external else {}),
             }
             entry = self._scribe.draft(
                 EntryKind.RUN_STARTED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -32,7 +33,13 @@ HOLD_SECONDS = 15 * 60.0
 END_CODE = 124
 WHY_CHARACTERS_MAX = 200
 
-_KINDS = {"tcp": socket.SOCK_STREAM, "dns-tcp": socket.SOCK_STREAM, "dns-udp": socket.SOCK_DGRAM}
+_SECRET = re.compile(r"[A-Za-z0-9_-]{40,128}\Z")
+_KINDS = {
+    "proxy": socket.SOCK_STREAM,
+    "tcp": socket.SOCK_STREAM,
+    "dns-tcp": socket.SOCK_STREAM,
+    "dns-udp": socket.SOCK_DGRAM,
+}
 
 
 class Start(BaseModel):
@@ -50,6 +57,7 @@ class Start(BaseModel):
     doors: Wanted = Wanted()
     observe: bool = False
     unboxed: bool = False
+    external: bool = False
 
 
 class AttachServer:
@@ -164,6 +172,7 @@ class _Attachment:
             per_run=self._desk.config.agents[start.agent].per_run.amounts(),
             observed=start.observe,
             unboxed=start.unboxed,
+            external=start.external,
         )
         self._agent, self.path = run.agent, run.path
         self._attached[run.id] = self
@@ -179,7 +188,7 @@ class _Attachment:
             if not start.unboxed:
                 async with asyncio.timeout(HANDSHAKE_SECONDS_MAX):
                     await doors.open(run)
-                    box = self._box = await self._attach(run, hold)
+                    box = self._box = await self._attach(run, hold, external=start.external)
                 if box is None:
                     return
             await self._channel.send({"op": "attached"})
@@ -230,6 +239,7 @@ class _Attachment:
         for option, asked in (
             ("observe", start.observe),
             ("unsafe-no-box", start.unboxed),
+            ("layer", start.external),
             ("publish", bool(start.doors.publish)),
             ("host-service", bool(start.doors.host_services)),
         ):
@@ -252,14 +262,26 @@ class _Attachment:
             "hosts": list(door.hosts(run.agent)),
         }
 
-    async def _attach(self, run: Run, hold_seconds: float) -> Attached | None:
+    async def _attach(self, run: Run, hold_seconds: float, *, external: bool) -> Attached | None:
         received = await self._channel.receive()
         if received is None:
             return None
         message, descriptors = received
         sockets = _box_sockets(message, descriptors)
+        secret = message.get("proxy_secret", "")
+        proxied = [role for role, _ in sockets] == ["proxy"]
+        if proxied != external or (proxied and not (isinstance(secret, str) and _SECRET.match(secret))):
+            for _, opened in sockets:
+                opened.close()
+            raise ChannelError("a run without a box of ours has one `proxy` socket and its secret, any other has none")
         services = self._doors.host_services if self._doors is not None else ()
-        return await self._desk.door.attach(run, hold_seconds=hold_seconds, sockets=sockets, host_services=services)
+        return await self._desk.door.attach(
+            run,
+            hold_seconds=hold_seconds,
+            sockets=sockets,
+            host_services=services,
+            proxy_secret=str(secret) if proxied else "",
+        )
 
     async def _exited(self) -> tuple[int | None, str]:
         while True:

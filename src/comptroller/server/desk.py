@@ -25,7 +25,7 @@ from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Clock, Store
 
-SocketRole = Literal["tcp", "dns-udp", "dns-tcp"]
+SocketRole = Literal["tcp", "dns-udp", "dns-tcp", "proxy"]
 
 
 class Attached(Protocol):
@@ -63,9 +63,10 @@ class Door(Protocol):
         hold_seconds: float,
         sockets: Sequence[tuple[SocketRole, socket.socket]],
         host_services: Sequence[HostService] = (),
+        proxy_secret: str = "",
     ) -> Attached:
         """Serve a box through its own sockets; takes ownership of them, also when it raises. `host_services` are
-        the machine's own that this run may reach."""
+        the machine's own that this run may reach; `proxy_secret` is what clients of a `proxy` socket have to show."""
         ...
 
 

@@ -10,8 +10,9 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from comptroller.enforce.gateway import proxy
 from comptroller.enforce.gateway.answers import plain_error, with_reason
 from comptroller.enforce.gateway.body import Allowance
 from comptroller.enforce.gateway.credentials import CredentialBroker
@@ -117,6 +118,8 @@ class _Connection:
     task: asyncio.Task[None] | None = None
     flow: Flow | None = None
     stream: TcpFlow | None = None
+    proxied: bool = False
+    """Each plain request has to show the run's secret."""
 
 
 class Attachment:
@@ -164,9 +167,9 @@ class Attachment:
         sock = box_socket.socket
         sock.setblocking(False)
         match box_socket.role:
-            case "tcp":
+            case "tcp" | "proxy":
                 self._listening.append(sock)
-                self._accepting.append(asyncio.create_task(self._accept(sock)))
+                self._accepting.append(asyncio.create_task(self._accept(sock, proxied=box_socket.role == "proxy")))
             case "dns-udp":
                 loop = asyncio.get_running_loop()
                 transport, _ = await loop.create_datagram_endpoint(lambda: UdpServer(self._answers), sock=sock)
@@ -214,7 +217,7 @@ class Attachment:
 
     # ------------------------------------------------------------ connections
 
-    async def _accept(self, listening: socket.socket) -> None:
+    async def _accept(self, listening: socket.socket, *, proxied: bool) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._room.acquire()
@@ -233,14 +236,16 @@ class Attachment:
                     accepted.close()
                 await asyncio.sleep(ACCEPT_PAUSE_SECONDS)
                 continue
-            connection = _Connection(wire)
+            connection = _Connection(wire, proxied=proxied)
             self._connections.add(connection)
             connection.task = asyncio.create_task(self._connection(connection, destination))
 
     async def _connection(self, connection: _Connection, destination: tuple[str, int]) -> None:
         wire = connection.wire
         try:
-            await self._talk(connection, destination)
+            through = await self._through(connection, destination) if connection.proxied else destination
+            if through is not None:
+                await self._talk(connection, through)
         except (WireTimeoutError, ConnectionError, ssl.SSLError):
             wire.abort()
         except Exception as error:  # noqa: BLE001 - whatever one connection does, the listener goes on
@@ -255,6 +260,20 @@ class Attachment:
             for carried in (connection.flow, connection.stream):
                 if carried is not None:
                     await carried.finish()
+
+    async def _through(self, connection: _Connection, reached: tuple[str, int]) -> tuple[str, int] | None:
+        """Where a client of the run's proxy wants to go; None where it was refused."""
+        secret = self.identity.proxy_secret
+        try:
+            place = await proxy.tunnel(connection.wire, secret, self._settings)
+        except BadRequestError as error:
+            self._refusals.note(error.code, "the run's proxy", error.text)
+            await self._bad(Http1(connection.wire, self._settings, server_name=None), error)
+            return None
+        if place is not None:
+            connection.proxied = False
+            return place
+        return "the run's proxy", reached[1]
 
     async def _talk(self, connection: _Connection, destination: tuple[str, int]) -> None:
         wire = connection.wire
@@ -323,6 +342,10 @@ class Attachment:
                 head = await http.next_head()
                 if head is None:
                     return
+                if connection.proxied:
+                    if not proxy.admits(self.identity.proxy_secret, head.headers):
+                        raise proxy.refused()
+                    head = replace(head, headers=proxy.without_secret(head.headers))
                 await flow.handle(head, number)
             except BadRequestError as error:
                 self._refusals.note(error.code, server_name or self._named(destination), error.text)
@@ -346,6 +369,8 @@ class Attachment:
         http.wire.forgive()
         answer = plain_error(error.status, error.text)
         headers = with_reason(answer, f"{error.code}: {error.text}", None)
+        if error.status == proxy.STATUS_UNKNOWN_CLIENT:
+            headers.append(proxy.CHALLENGE)
         await http.respond(answer.status, headers, answer.body, last=True)
         await http.linger()
 

@@ -108,6 +108,9 @@ class RunIdentity:
     tcp: Sequence[TcpService] = ()
     """What its agent may reach without being understood."""
 
+    proxy_secret: str = field(default="", repr=False)
+    """What a client of the run's `proxy` socket has to show; without one nobody is served there."""
+
     def tcp_at(self, host: str, port: int) -> TcpService | None:
         """The service that is not to be understood at this place, where one is declared."""
         service = self.host_services.get(host)
@@ -118,7 +121,8 @@ class RunIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxSocket:
-    """A socket that lives in a box's network. `tcp` and `dns-tcp` listen, `dns-udp` is bound."""
+    """A socket that lives in a box's network. `tcp` and `dns-tcp` listen, `dns-udp` is bound. `proxy` listens outside,
+    for a run whose wall is somebody else's."""
 
-    role: Literal["tcp", "dns-udp", "dns-tcp"]
+    role: Literal["tcp", "dns-udp", "dns-tcp", "proxy"]
     socket: sockets.socket

@@ -150,6 +150,10 @@ class Wire(asyncio.Protocol):
             return b""
         return self._taken()
 
+    def put_back(self, data: bytes) -> None:
+        """Give back the rest of what was read; only before TLS."""
+        self._data = data + self._data
+
     def take(self) -> bytes | None:
         """What is there, without waiting: empty at the end, None while there is nothing."""
         if not self._data:
