@@ -197,6 +197,18 @@ def test_a_stopped_part_opens_nothing(project: Project, outside: Outside, part: 
     assert gone(everything) == []
 
 
+@pytest.mark.parametrize("part", ["run", "bwrap", "first", "guard", "command"])
+def test_a_kill_waits_for_nobody_who_was_stopped(project: Project, part: str) -> None:
+    living = Living(project)
+    everything = [*living.parts, living.process.pid]
+    os.kill(living.part(part), signal.SIGSTOP)
+    done = project.call_outside("kill", "agent", "--reason", "it does not answer")
+    assert done.returncode == 0, done.stderr
+    code, err = living.end()
+    assert (code, "it does not answer" in err) == (124, True), err
+    assert gone(everything) == []
+
+
 def test_a_full_disk_denies(project: Project, outside: Outside) -> None:
     living = Living(project)
     assert living.attempt() == "answer HTTP/1.1 200"

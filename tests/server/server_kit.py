@@ -116,6 +116,7 @@ class RecordingDoor:
         hold_seconds: float,
         sockets: Sequence[tuple[SocketRole, socket.socket]],
         host_services: Sequence[HostService] = (),
+        proxy_secret: str = "",
     ) -> OpenedBox:
         box = OpenedBox(self, run, hold_seconds, sockets, host_services)
         self.boxes.append(box)

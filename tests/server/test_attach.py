@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -203,6 +205,44 @@ async def test_kill_ends_the_box(place: Place) -> None:
         assert told is not None and (told["op"], told["code"]) == ("end", 124)
         assert "odd" in told["reason"]
     await ended(place, started["run"])
+
+
+async def test_a_killed_run_that_does_not_answer_loses_its_box_all_the_same(place: Place) -> None:
+    """Its box is a process here that we are; whoever holds the connection says nothing more."""
+    with subprocess.Popen(["sleep", "600"]) as box:
+        os.kill(box.pid, signal.SIGSTOP)
+        async with connected(place) as client:
+            await client.send(START)
+            started = await client.receive()
+            assert started is not None
+            ender = os.pidfd_open(box.pid)
+            async with box_sockets() as (tcp, _):
+                message = {"op": "attach", "sockets": [{"role": "tcp"}], "ender": True}
+                await client.send(message, [tcp.fileno(), ender])
+                assert await client.receive() == {"op": "attached"}
+            os.close(ender)
+            async with place.client() as control:
+                await control.post("/v1/kill", json={"scope": started["run"], "reason": "odd"})
+            await ended(place, started["run"])
+            assert await asyncio.to_thread(box.wait, 10) == -signal.SIGKILL
+            told = await client.receive()
+            while told is not None and told["op"] == "end":
+                told = await client.receive()
+            assert told is not None and told["op"] == "summary"
+    entry = (await place.store.entries(limit=1000))[-1].document
+    assert (entry["kind"], entry["body"]["exit_code"]) == ("run.ended", 124)
+    assert "did not answer" in str(entry["body"]["reason"])
+
+
+async def test_what_is_no_process_ends_nothing(place: Place) -> None:
+    async with connected(place) as client:
+        await client.send(START)
+        assert await client.receive() is not None
+        async with box_sockets() as (tcp, udp):
+            message = {"op": "attach", "sockets": [{"role": "tcp"}], "ender": True}
+            await client.send(message, [tcp.fileno(), udp.fileno()])
+            told = await client.receive()
+    assert told is not None and told["op"] == "error" and "no process" in told["message"]
 
 
 async def test_resume_keeps_the_run(place: Place) -> None:

@@ -311,8 +311,12 @@ class Session:
         message: dict[str, object] = {"op": "attach", "sockets": [{"role": item.role} for item in box.sockets]}
         if isinstance(box, External):
             message["proxy_secret"] = box.secret
+        given = [item.socket.fileno() for item in box.sockets]
+        if isinstance(box, Box):
+            message["ender"] = True
+            given.append(box.ender)
         line = json.dumps(message).encode() + b"\n"
-        sent = socket.send_fds(self._connection, [line], [item.socket.fileno() for item in box.sockets])
+        sent = socket.send_fds(self._connection, [line], given)
         if sent != len(line):
             raise NotStartedError("the box's sockets could not be handed to the server")
 

@@ -19,6 +19,7 @@ from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.server.channel import Channel, ChannelError
 from comptroller.server.desk import Attached, Desk, SocketRole
 from comptroller.server.doors import RunDoors, Wanted
+from comptroller.server.ending_unsafe import Ending, wake
 from comptroller.server.identity import os_user, peer_uid
 from comptroller.server.neutral import neutral
 from comptroller.server.tally import Tally, neutral_lines, notice_of
@@ -32,6 +33,10 @@ HOLD_SECONDS = 15 * 60.0
 """How long a call waits for people before it is answered with the native refusal that names the approval."""
 END_CODE = 124
 WHY_CHARACTERS_MAX = 200
+KILL_SECONDS = 0.5
+"""How long the `run` of a killed run has to end its box itself."""
+LAST_WORDS_SECONDS = 5.0
+"""How long the summary may take to be taken."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{40,128}\Z")
 _KINDS = {
@@ -156,6 +161,9 @@ class _Attachment:
         self._was_limited = False
         self._box: Attached | None = None
         self._doors: RunDoors | None = None
+        self._ending: Ending | None = None
+        self._killed = asyncio.Event()
+        self._killing: asyncio.TimerHandle | None = None
         self.path = ""
 
     async def live(self) -> None:
@@ -192,8 +200,13 @@ class _Attachment:
                 if box is None:
                     return
             await self._channel.send({"op": "attached"})
-            code, reason = await self._exited()
+            code, reason = await self._ended()
         finally:
+            if self._killing is not None:
+                self._killing.cancel()
+            if self._ending is not None:
+                self._ending.close()
+                self._ending = None
             # The door closes before anything else is done: an orphaned box reaches nothing.
             if box is not None:
                 await asyncio.shield(box.close())
@@ -210,7 +223,9 @@ class _Attachment:
                 if unit == "usd_micros"
             )
             data = self._tally.data(run, held_usd_micros=held)
-            await self._channel.send({"op": "summary", "text": self._tally.text(data), "data": data})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS_SECONDS):
+                    await self._channel.send({"op": "summary", "text": self._tally.text(data), "data": data})
 
     async def _end(self, run: Run, code: int | None, reason: str, doors: RunDoors) -> None:
         with contextlib.suppress(ComptrollerError):
@@ -267,6 +282,12 @@ class _Attachment:
         if received is None:
             return None
         message, descriptors = received
+        if message.get("ender") is True and descriptors:
+            try:
+                self._ending = Ending(descriptors.pop())
+            except BaseException:
+                _close_all(descriptors)
+                raise
         sockets = _box_sockets(message, descriptors)
         secret = message.get("proxy_secret", "")
         proxied = [role for role, _ in sockets] == ["proxy"]
@@ -282,6 +303,31 @@ class _Attachment:
             host_services=services,
             proxy_secret=str(secret) if proxied else "",
         )
+
+    async def _ended(self) -> tuple[int | None, str]:
+        """The end as `run` tells it, or as it came about where a killed one does not answer."""
+        exited, killed = asyncio.create_task(self._exited()), asyncio.create_task(self._killed.wait())
+        try:
+            await asyncio.wait((exited, killed), return_when=asyncio.FIRST_COMPLETED)
+            if exited.done():
+                return exited.result()
+            return END_CODE, "killed; its own process did not answer, the server ended its box"
+        finally:
+            for task in (exited, killed):
+                task.cancel()
+            await asyncio.gather(exited, killed, return_exceptions=True)
+
+    def _kill(self) -> None:
+        """Let `run` hear it and end its box in good order; where it does not, end the box without it."""
+        if self._killing is not None:
+            return
+        wake(self._channel.connection)
+        self._killing = asyncio.get_running_loop().call_later(KILL_SECONDS, self._kill_now)
+
+    def _kill_now(self) -> None:
+        if self._ending is not None:
+            self._ending.now()
+            self._killed.set()
 
     async def _exited(self) -> tuple[int | None, str]:
         while True:
@@ -327,6 +373,7 @@ class _Attachment:
             reason = neutral(summary.get("reason") or "no reason given")
             by = neutral(summary.get("by") or "")
             self._post({"op": "end", "reason": f"killed by {by}: {reason}", "code": END_CODE})
+            self._kill()
             return
         if not self._desk.config.notify.terminal:
             return

@@ -62,6 +62,11 @@ class Channel:
         taken, self._descriptors = self._descriptors, []
         return message, taken
 
+    @property
+    def connection(self) -> socket.socket:
+        """The connection itself; who is at its other end is the kernel's to say."""
+        return self._connection
+
     async def send(self, message: Mapping[str, object]) -> None:
         """Write one message. Raises `OSError` where the other end is gone."""
         data = json.dumps(message, ensure_ascii=True).encode() + b"\n"

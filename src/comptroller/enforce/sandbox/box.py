@@ -137,6 +137,11 @@ class Box:
         return None if self._watchdog is None else self._watchdog.costs
 
     @property
+    def ender(self) -> int:
+        """A descriptor of the process that the box dies with, for whoever must be able to end it without us."""
+        return self._child.ender
+
+    @property
     def reports(self) -> int:
         """A descriptor that is readable whenever `news` has something."""
         return self._child.guard.reports

@@ -126,7 +126,8 @@ class Guard:
 
 @dataclass(slots=True, kw_only=True)
 class Child:
-    """A box that is up and waits for its release."""
+    """A box that is up and waits for its release. `command` and `ender` are descriptors of processes: the command, and
+    the one that the box dies with."""
 
     process: subprocess.Popen[bytes]
     control: socket.socket
@@ -134,6 +135,7 @@ class Child:
     command: int
     pid: int
     root: int
+    ender: int
     sockets: tuple[tuple[str, socket.socket], ...]
     guard: Guard
     _terminal: list[object] | None = field(default=None)
@@ -174,6 +176,7 @@ class Child:
         os.close(self.complaints)
         os.close(self.command)
         os.close(self.root)
+        os.close(self.ender)
         self.guard.close()
         if self._terminal is not None:
             _restore_terminal(self._terminal)
@@ -250,6 +253,7 @@ def start(
             command=os.pidfd_open(pid),
             pid=pid,
             root=os.dup(root),
+            ender=os.pidfd_open(process.pid),
             sockets=tuple(zip(roles, sockets, strict=True)),
             guard=_guard(interpreter, guarded, namespaces, contents),
             _terminal=terminal,
