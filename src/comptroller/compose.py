@@ -307,7 +307,7 @@ def build_engine(
     )
     pricer = price.Prices(book=book_of(config, newer or {}, today=clock.now().date()))
     holdings = Holdings(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook)
-    suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub, runbook=runbook)
+    suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub)
     settler = Settler(
         store=store,
         clock=clock,

@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.conftest import Bench
+from tests.engine.conftest import CONFIG, Bench
 from tests.fuzz_kit import fuzz
 
+from comptroller.compose import build_engine
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.budget import Budget
+from comptroller.core.config import parse_config
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.estimate import Bound, Estimate, Outcome, Unit
 from comptroller.core.reservation import ReservationState
@@ -140,6 +142,19 @@ async def test_a_failure_that_nobody_says_is_free_is_unconfirmed(bench: Bench, s
     assert (await accounts(bench))["acme", "usd_micros"] == (0, 0, 0, 100)
     (row,) = await bench.engine.suspense.unconfirmed()
     assert "charges" in row.why
+
+
+async def test_recovery_needs_no_agent_that_the_configuration_still_has(bench: Bench, sequencer: Sequencer) -> None:
+    await bench.limit(Unit.USD_MICROS, 1_000)
+    proposal = bench.proposal(ActionClass.READ, usd_micros=100)
+    assert (await sequencer.admit(proposal)).permit is not None
+    document = dict(CONFIG)
+    document["agents"] = {"other": dict(CONFIG["agents"]["bot"])}  # type: ignore[index]
+    config = parse_config(document, origin="test")
+    engine = build_engine(config, bench.store, lambda: bench.boundary, clock=bench.clock)
+    assert await engine.settler.recover() == 1
+    (body,) = await bodies(bench, "budget.suspense_high")
+    assert (body["scope"], body["suspense"]) == ("acme", 100)
 
 
 units = st.sampled_from([Unit.USD_MICROS, Unit.TOKENS, Unit.CALLS, Unit.MILLIWATT_HOURS, Unit.EGRESS_BYTES])

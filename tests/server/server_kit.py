@@ -283,7 +283,7 @@ def make_place(
         approvals=Approvals(**parts),
         brakes=Brakes(**parts, scopes=lambda: ()),
         ledger=Ledger(**parts),
-        suspense=Suspense(**parts, runbook=book),
+        suspense=Suspense(**parts),
         runs=Runs(**parts, ids=ids, runbook=book),
         trust=Trust(**parts, pricer=Prices()),
         holdings=holdings,

@@ -40,6 +40,7 @@ class _Closed:
     kinds: tuple[EntryKind, ...] = ()
     summary: Mapping[str, object] | None = None
     distrusted: str = ""
+    suspended: Reservation | None = None
     opened: Opened | None = None
 
 
@@ -134,9 +135,8 @@ class Settler:
             self._hub.publish(kind.value, {"index": index, **(done.result.summary or {})})
         if done.result.opened is not None:
             self._holdings.opened(done.result.opened.payment, done.indices[len(kinds) :])
-        if EntryKind.ACTION_SUSPENSE in done.result.kinds:
-            summary = done.result.summary or {}
-            await self._suspense.look(str(summary.get("agent", "")), str(summary.get("run", "")))
+        if done.result.suspended is not None:
+            await self._suspense.look(done.result.suspended)
 
     def _settled(
         self,
@@ -222,7 +222,7 @@ class Settler:
             reservations=(replace(reservation, state=ReservationState.SUSPENSE),),
         )
         summary = {"agent": reservation.agent, "run": reservation.run, "reason": why}
-        return changes, _Closed(kinds=(EntryKind.ACTION_SUSPENSE,), summary=summary)
+        return changes, _Closed(kinds=(EntryKind.ACTION_SUSPENSE,), summary=summary, suspended=reservation)
 
     def _draft(
         self,

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from comptroller.core.audit import EntryDraft, EntryKind
-from comptroller.core.budget import BudgetState, scopes_of
+from comptroller.core.budget import BudgetState
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.estimate import Unit
 from comptroller.core.reservation import Reservation, ReservationState, settle_deltas
 from comptroller.engine.entries import Scribe, amounts_body
 from comptroller.engine.hub import Hub
-from comptroller.ports import Changes, Clock, Facts, RunBook, Store, Wants
+from comptroller.ports import Changes, Clock, Facts, Store, Wants
 
 ALARM_PERCENT = 5
 """From this share of a limit on, what is unconfirmed is told of."""
@@ -37,12 +37,11 @@ class Unconfirmed:
 class Suspense:
     """Lists and settles what is in suspense, and looks whether it is too much."""
 
-    def __init__(self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+    def __init__(self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub) -> None:
         self._store = store
         self._clock = clock
         self._scribe = scribe
         self._hub = hub
-        self._runbook = runbook
         self._told: set[tuple[str, ...]] = set()
 
     async def unconfirmed(self) -> Sequence[Unconfirmed]:
@@ -106,13 +105,14 @@ class Suspense:
         final = done.result
         told = {"agent": final.agent, "run": final.run, "by": by, "actual": amounts_body(final.actual)}
         self._hub.publish(EntryKind.SUSPENSE_SETTLED.value, {"index": done.indices[0], **told})
-        await self.look(final.agent, final.run)
+        await self.look(final)
         return final
 
-    async def look(self, agent: str, run: str) -> None:
-        """Tell, once for each crossing, of every budget on the run's path that is unconfirmed by `ALARM_PERCENT`."""
+    async def look(self, reservation: Reservation) -> None:
+        """Tell, once for each crossing, of every budget that holds it and is unconfirmed by `ALARM_PERCENT`."""
         now = self._clock.now()
-        path = f"{self._runbook.path_of(agent)}/{run}"
+        agent, run = reservation.agent, reservation.run
+        scopes = tuple(sorted({line.scope for line in reservation.lines}))
 
         def decide(facts: Facts) -> tuple[Changes, tuple[BudgetState, ...]]:
             high = tuple(state for state in facts.budgets if _high(state))
@@ -124,7 +124,7 @@ class Suspense:
             )
             return Changes(entries=entries), news
 
-        done = await self._store.commit(Wants(now=now, scopes=scopes_of(path), patient=True), decide)
+        done = await self._store.commit(Wants(now=now, scopes=scopes, patient=True), decide)
         for state, index in zip(done.result, done.indices, strict=True):
             self._told.add(_key(state))
             told = {"index": index, "agent": agent, "run": run, **_body(state)}
