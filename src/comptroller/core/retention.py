@@ -24,6 +24,8 @@ class EntryClass(StrEnum):
 
 CLASSES: Mapping[str, EntryClass | None] = {
     "action": EntryClass.ACTIONS,
+    "suspense": EntryClass.ACTIONS,
+    "share": EntryClass.ACTIONS,
     "approval": EntryClass.APPROVALS,
     "holding": EntryClass.HOLDINGS,
     "config": EntryClass.CHANGES,
@@ -38,6 +40,7 @@ CLASSES: Mapping[str, EntryClass | None] = {
     "field": None,
     "store": None,
     "audit": None,
+    "log": None,
 }
 """First part of an entry's kind -> its class; None, as for any other, is never removed."""
 
