@@ -23,6 +23,8 @@ from comptroller.decode.aws.reviewed.holdings import KINDS, NO_HOLDING, SKIPPED,
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "src/comptroller/decode/aws/holdings.tsv"
 DEPTH_MAX = 4
+NOT_OWN = re.compile(r"source|parent|unprocessed|failed|error|destination|previous", re.IGNORECASE)
+"""Members that speak of another thing than the one that was made, or of what was not made."""
 PARTS = ("arn", "id", "name", "identifier")
 
 MAKING = ("Create", "Run", "Restore", "Copy", "Import", "Clone", "Allocate", "Request", "Launch", "Provision")
@@ -52,7 +54,7 @@ class Leaf:
     @property
     def own(self) -> bool:
         """Whether it is of what is made, not of what that was made from."""
-        return not any("source" in name.lower() or "parent" in name.lower() for name in self.names[:-1])
+        return not any(NOT_OWN.search(name) for name in self.names[:-1])
 
     @property
     def joined(self) -> str:
@@ -122,14 +124,15 @@ class Sources:
         self.out = sorted(leaves(model.output_shape), key=lambda leaf: len(leaf.names))
         self.given = texts(service, name)
 
-    def of(self, member: str, *, many: bool) -> str | None:
+    def of(self, member: str, shape: Shape) -> str | None:
         """The source of one member of another operation; `$Name` is a member of the request."""
-        low = member.lower()
+        low, many = member.lower(), shape.type_name == "list"
+        pattern = str((shape.member if many else shape).metadata.get("pattern", "arn"))
         wanted = [low.removesuffix("s"), re.sub(r"ies$", "y", low), low.removesuffix("list"), low] if many else [low]
         for one in dict.fromkeys(wanted):
-            for names in self._spellings(one):
+            for names in self._spellings(one, arn=_takes_arn(pattern)):
                 for leaf in self.out:
-                    if names(leaf) and (leaf.own or "source" in low):
+                    if names(leaf) and (leaf.own or NOT_OWN.search(low)):
                         return leaf.path
         for one in dict.fromkeys(wanted):
             for key, shape in self.given.items():
@@ -137,20 +140,27 @@ class Sources:
                     return f"${key}"
         return None
 
-    def _spellings(self, one: str) -> Iterator[Callable[[Leaf], bool]]:
+    def _spellings(self, one: str, *, arn: bool) -> Iterator[Callable[[Leaf], bool]]:
         """Ways in which an answer may call what an operation calls `one`, the surest first."""
-        yield lambda leaf: leaf.name == one
-        yield lambda leaf: leaf.joined == one
+        yield lambda leaf: one in (leaf.name, leaf.joined)
         if one in PARTS:
             yield lambda leaf: leaf.name == self.noun + one
         if one in {self.noun + part for part in PARTS}:
             yield lambda leaf: leaf.name == one.removeprefix(self.noun) and len(leaf.names) <= 2
         stem = one.removesuffix("identifier")
         if stem not in (one, ""):
-            yield from (partial(_is_named, stem + part) for part in ("arn", "id", "name"))
+            yield from (partial(_is_named, stem + part) for part in ("arn", "id", "name") if arn or part != "arn")
         if one in ("identifier", self.noun, f"{self.noun}identifier", "resourcearn", "resourceidentifier"):
-            for part in ("arn", "id", "identifier", "name"):
+            for part in ("arn", "id", "identifier", "name")[0 if arn else 1 :]:
                 yield partial(_is_near, (part, self.noun + part))
+
+
+def _takes_arn(pattern: str) -> bool:
+    """Whether a member that is written so may be an ARN."""
+    try:
+        return "arn" in pattern or re.fullmatch(pattern, "arn:aws:service:us-east-1:123456789012:thing/a-1") is not None
+    except re.error:
+        return True
 
 
 def _is_named(name: str, leaf: Leaf) -> bool:
@@ -173,13 +183,13 @@ def arguments(
         need = [member for member in given if _naming(member, sources.noun)][:1]
     elif not need and allowed is not None:
         plain = [one for one in given if one.lower().removesuffix("s") not in ("nexttoken", "marker")]
-        need = [one for one in plain if sources.of(one, many=given[one].type_name == "list") in allowed][:1]
+        need = [one for one in plain if sources.of(one, given[one]) in allowed][:1]
     if not need:
         return None
     used: list[str] = [] if allowed is None else list(allowed)
     out: dict[str, Any] = {}
     for member in need:
-        source = sources.of(member, many=given[member].type_name == "list")
+        source = sources.of(member, given[member])
         if source is None or (allowed is not None and source not in allowed):
             return None
         if source not in used:
@@ -378,13 +388,20 @@ def build() -> dict[str, dict[str, Any]]:
         noun, found = made
         known = own["kinds"].setdefault(kebab(noun), row(found, {}))
         if known.keys() & {"delete", "stop"} and _fits(known, len(found.names)) and _same(known, row(found, {})):
-            own["makers"][name] = [[kebab(noun), found.names]]
+            own["makers"][name] = [[kebab(noun), found.names, *_before(service, name, found.names[-1])]]
     for service in [one for one, own in table.items() if not own["makers"]]:
         del table[service]
     for own in table.values():
         used = {made[0] for rows in own["makers"].values() for made in rows}
         own["kinds"] = {name: kind for name, kind in own["kinds"].items() if name in used}
     return table
+
+
+def _before(service: str, name: str, source: str) -> list[str]:
+    """The flag of an operation that starts what its request names already."""
+    asked = {member.lower() for member in texts(service, name)}
+    known = source.rpartition(".")[2].removeprefix("$").lower() in asked
+    return [STARTED] if known and name.startswith(STARTING) else []
 
 
 def _fits(kind: Mapping[str, Any], count: int) -> bool:

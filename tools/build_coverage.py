@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from comptroller.core.action import ActionClass
+from comptroller.core.made import Way
 from comptroller.decode.aws import index
+from comptroller.decode.aws.lasting import Maker, table
+from comptroller.decode.azure.lasting import KINDS as AZURE_KINDS
 from comptroller.decode.described import SHIPPED
+from comptroller.decode.gcp import index as gcp_index
+from comptroller.decode.gcp.lasting import MAKES
+from comptroller.decode.kubernetes.lasting import KINDS as KUBERNETES_KINDS
 from comptroller.decode.registry import CodecRegistry
 from comptroller.price import gcp
 from comptroller.price.aws import priced
 
 ROOT = Path(__file__).resolve().parent.parent
+MAKING = re.compile(
+    r"(?:Create|Run|Restore|Copy|Import|Clone|Allocate|Request|Launch|Provision|Start|Submit|Resume)[A-Z0-9]"
+)
 PAGE = ROOT / "docs/coverage.md"
 MEASURED = ROOT / "tests/golden/coverage.json"
 SERVICES_SHOWN = 60
@@ -85,6 +95,7 @@ def page(measured: Mapping[str, float]) -> str:
     lines += ["", f"{total:,} operations have a name and classes of their own.", ""]
     lines += _by_class(every)
     lines += _aws(registry)
+    lines += _lasting(registry)
     lines += _measured(measured)
     return "\n".join(lines) + "\n"
 
@@ -129,6 +140,54 @@ def _aws(registry: CodecRegistry) -> list[str]:
             + " |"
         )
     return [*lines, ""]
+
+
+def _lasting(registry: CodecRegistry) -> list[str]:
+    """How much of what is made can be named, ended and looked at."""
+    makers: list[Maker] = []
+    kinds: set[tuple[str, str]] = set()
+    makes = [
+        operation.split(":")[1:]
+        for operation, found in classes_of(registry, "aws").items()
+        if ActionClass.PROVISION in found and MAKING.match(operation.split(":")[2])
+    ]
+    for service, name in makes:
+        found_here = table(service).makers.get(name, ())
+        makers += found_here[:1]
+        kinds |= {(service, maker.kind.name) for maker in found_here}
+    ways = [frozenset(maker.kind.ways) for maker in makers]
+    looked = sum(Way.LOOK in found and len(found) > 1 for found in ways)
+    counts = Counter(way for service, name in kinds for way in table(service).kinds[name].ways)
+    return [
+        "## What lives on",
+        "",
+        "What an answer says was made, and what can be done about it",
+        "([RFD 26](rfd/0026-what-lives-on-is-named-by-its-maker.md)).",
+        "The other operations of AWS that make something start what ends by itself, or have no way of ending it.",
+        "",
+        "| what | count |",
+        "|---|---:|",
+        f"| AWS operations of class `provision` that make or start something, by their name | {len(makes):,} |",
+        f"| of these: named by the answer, and can be stopped or deleted | {len(makers):,} |",
+        f"| of these: can be looked at as well | {looked:,} |",
+        f"| kinds of things in AWS | {len(kinds):,} |",
+        f"| with a way to delete them | {counts[Way.DELETE]:,} |",
+        f"| with a way to stop them, to be started again or as a job | {counts[Way.STOP]:,} |",
+        f"| kinds in Kubernetes | {len(KUBERNETES_KINDS)} |",
+        f"| kinds in Azure | {len(AZURE_KINDS)} |",
+        f"| Google Cloud: collections whose things are created, read and deleted | {_collections()} |",
+        "",
+    ]
+
+
+def _collections() -> int:
+    return sum(
+        ActionClass.PROVISION in found
+        and name.rpartition(".")[2] in MAKES
+        and {f"{name.rpartition('.')[0]}.get", f"{name.rpartition('.')[0]}.delete"} <= names.keys()
+        for names in gcp_index.classes_by_service().values()
+        for name, found in names.items()
+    )
 
 
 def _measured(measured: Mapping[str, float]) -> list[str]:

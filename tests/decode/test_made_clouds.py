@@ -265,6 +265,9 @@ def test_a_subscription_lives_and_ends(stripe: FakeStripe) -> None:
         found = listed(page, told.status_code, told.content)
         assert found is not None and found[1] is None
         assert [(seen.made.key, seen.tags["comptroller:run"]) for seen in found[0]] == [(one.key, "run-1")]
+    for page in listing(one, {"comptroller:run": "another"}, **WHO):
+        told = sent(stripe, page, written(page))
+        assert listed(page, told.status_code, told.content) == ((), None)
     cancel = ordered(one, Way.DELETE)
     assert sent(stripe, cancel, written(cancel)).status_code == 200
     assert look() is Liveness.GONE
@@ -279,6 +282,20 @@ def test_a_connected_account_stays_the_one(stripe: FakeStripe) -> None:
     assert ("stripe-account", "acct_9") in written(ordered(one, Way.DELETE)).headers
     for answer in ({"object": "customer", "id": "sub_1"}, {"object": "subscription", "id": "../x"}, [], "sub_1"):
         assert made(action, 200, answer) == ()
+
+
+def test_a_search_goes_on() -> None:
+    action = decoded(STRIPE, "POST", "/v1/subscriptions", FORM, stripe_account="acct_9")
+    (one,) = made(action, 200, {"object": "subscription", "id": "sub_1"})
+    (first,) = listing(one, {"comptroller:run": "o'neil", "comptroller:agent": ""}, **WHO)
+    wanted = "-metadata['comptroller:agent']:null AND metadata['comptroller:run']:'o\\'neil'"
+    assert first.parameters["query"] == wanted
+    rows = [{"id": "sub_2", "status": "active"}, {"id": "sub_3", "status": "canceled"}]
+    found = listed(first, 200, json.dumps({"data": rows, "has_more": True, "next_page": "p/2"}).encode())
+    assert found is not None and [seen.made.resource for seen in found[0]] == ["acct_9/sub_2"]
+    more = found[1]
+    assert more is not None and (more.parameters["page"], more.parameters["query"]) == ("p/2", wanted)
+    assert listed(first, 200, b'{"data": [], "has_more": true}') is None
 
 
 def test_metadata_of_ours() -> None:

@@ -188,7 +188,7 @@ def test_a_listing_by_label_goes_on() -> None:
     page = {"kind": "DeploymentList", "metadata": {"continue": "a/b="}, "items": items}
     found = listed(action, 200, json.dumps(page).encode())
     assert found is not None and [one.made.key for one in found[0]] == [WEB.key]
-    assert found[0][0].tags["comptroller/run"] == "run-1"
+    assert found[0][0].tags["comptroller:run"] == "run-1"
     more = found[1]
     assert more is not None and more.operation == action.operation
     assert ["continue", "a%2Fb%3D"] in resent(more).parameters["query"]  # type: ignore[operator]

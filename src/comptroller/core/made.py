@@ -66,7 +66,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Something that a listing shows, and its tags as the service gives them (empty where the listing has none)."""
+    """Something that a listing shows, and its tags: ours by our own keys, values as the service spells them."""
 
     made: Made
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -26,10 +26,11 @@ STOPPABLE = frozenset({HoldingState.LIVE, HoldingState.MARKED, HoldingState.STOP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a provider answered: its status and its body, whole and small."""
+    """What a provider answered: its status, its headers and its body, whole and small."""
 
     status: int
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Courier(Protocol):
@@ -62,7 +63,7 @@ class Orders:
         if action is None:
             return Liveness.UNKNOWN
         answer = await self._ask(action, {"holding": holding.id, "way": Way.LOOK.value})
-        return things.liveness(holding.made, answer.status, answer.body)
+        return things.liveness(holding.made, answer.status, answer.body, answer.headers)
 
     async def end(self, holding: Holding, way: Way, *, by: str, why: str) -> bool:
         """Ask the provider to stop or delete it. False where somebody else did, or nothing is left to stop.
@@ -118,7 +119,7 @@ class Orders:
                 return tuple(found.values())
             action = waiting.pop()
             answer = await self._ask(action, {"way": "list"})
-            page = things.listed(action, answer.status, answer.body)
+            page = things.listed(action, answer.status, answer.body, answer.headers)
             if page is None:
                 raise RefusedError(f"the answer to `{action.operation}` (status {answer.status}) cannot be read")
             found |= {key_of(each.made): each for each in page[0]}

@@ -143,6 +143,8 @@ class FakeStripe:
         if kind in _CREATE:
             if request.method == "GET" and identifier is None:
                 return self._list(kind, request.query)
+            if request.method == "GET" and kind == "subscriptions" and identifier == "search":
+                return self._search(kind, request.query)
             if request.method == "GET" and verb is None:
                 return self._find(kind, str(identifier))
             if request.method == "POST" and identifier is None:
@@ -161,11 +163,19 @@ class FakeStripe:
 
     def _list(self, kind: str, query: Form) -> Record:
         limit = min(int(query.get("limit", LIST_LIMIT_DEFAULT)), LIST_LIMIT_MAX)
-        newest = [one for one in reversed(self._records[kind].values()) if one.get("canceled_at") is None]
+        newest = list(reversed(self._records[kind].values()))
         after = query.get("starting_after")
         start = next((n + 1 for n, record in enumerate(newest) if record["id"] == after), 0) if after else 0
         page = newest[start : start + limit]
         return {"object": "list", "url": f"/v1/{kind}", "has_more": start + limit < len(newest), "data": page}
+
+    def _search(self, kind: str, query: Form) -> Record:
+        """By metadata alone: `metadata['key']:'value'`, joined by AND."""
+        wanted = re.findall(r"metadata\['([^']+)'\]:'([^']*)'", query.get("query", ""))
+        if not wanted:
+            raise _Failure(400, "We were unable to parse your search query.", param="query")
+        rows = [row for row in self._records[kind].values() if dict(wanted).items() <= _metadata(row).items()]
+        return {"object": "search_result", "url": f"/v1/{kind}/search", "has_more": False, "data": rows}
 
     def _find(self, kind: str, identifier: str) -> Record:
         record = self._records[kind].get(identifier)
@@ -348,6 +358,12 @@ _CHANGE: Mapping[tuple[str, str], Callable[[FakeStripe, Record, Form], Record]] 
 def _json(status: int, document: Record) -> HttpAnswer:
     body = json.dumps(document).encode()
     return HttpAnswer(status=status, headers={"request-id": "req_fake", "stripe-version": "fake"}, body=body)
+
+
+def _metadata(record: Record) -> Record:
+    metadata = record["metadata"]
+    assert isinstance(metadata, dict)
+    return metadata
 
 
 def _needed(form: Form, name: str) -> str:

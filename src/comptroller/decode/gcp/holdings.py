@@ -13,7 +13,7 @@ from comptroller.decode.asked import ask
 from comptroller.decode.gcp import index
 from comptroller.decode.gcp.codec import GcpCodec
 from comptroller.decode.gcp.lasting import RESOURCE, kind_of, made_at, parts, path_of
-from comptroller.decode.gcp.tags import label, spelled
+from comptroller.decode.gcp.tags import key_of, label, spelled
 from comptroller.decode.jsontext import MalformedJson, dump_json, parse_object
 from comptroller.decode.shape import JSON_TYPE
 
@@ -192,7 +192,7 @@ def _seen(action: Action, rows: list[Value]) -> Iterator[Seen]:
             endpoint=host,
         )
         tags = labels if isinstance(labels, Mapping) else {}
-        yield Seen(made=made, tags={str(key): str(value) for key, value in tags.items()})
+        yield Seen(made=made, tags={key_of(str(key)): str(value) for key, value in tags.items()})
 
 
 def _document(body: bytes) -> Mapping[str, Value]:

@@ -13,11 +13,12 @@ from comptroller.decode.jsontext import MalformedJson, dump_json, parse_json
 from comptroller.decode.kubernetes.codec import KubernetesCodec
 from comptroller.decode.kubernetes.lasting import KINDS, SERVICES, kind_name, made_at, namespace_of, split
 from comptroller.decode.kubernetes.manifest import mapping, sequence
-from comptroller.decode.kubernetes.tags import label, spelled
+from comptroller.decode.kubernetes.tags import key_of, label, spelled
 from comptroller.decode.shape import JSON_TYPE
 
 MERGE = "application/merge-patch+json"
-PAGE = 500
+PAGE = 50
+"""Pods are long: a page must stay below what is read of an answer."""
 LOOKING = frozenset({ActionClass.READ, ActionClass.REVEAL})
 
 _CODEC = KubernetesCodec()
@@ -151,7 +152,7 @@ def _seen(action: Action, kind: str, answer: Mapping[str, Value]) -> Iterator[Se
         if kind == SERVICES and mapping(mapping(item).get("spec")).get("type") != "LoadBalancer":
             continue
         labels = mapping(metadata.get("labels"))
-        yield Seen(made=made, tags={key: str(value) for key, value in labels.items()})
+        yield Seen(made=made, tags={key_of(key): str(value) for key, value in labels.items()})
 
 
 def _document(body: bytes) -> Mapping[str, Value]:

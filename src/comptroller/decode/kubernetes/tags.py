@@ -22,6 +22,11 @@ def label(key: str) -> str:
     return key.replace(":", "/", 1)
 
 
+def key_of(label_key: str) -> str:
+    """The same the other way round."""
+    return label_key.replace(PREFIX, "comptroller:", 1) if label_key.startswith(PREFIX) else label_key
+
+
 def spelled(value: str) -> str:
     """A value as a label can hold it."""
     return _NOT_IN_A_LABEL.sub("-", value)[:LABEL_CHARACTERS_MAX].strip("-_.")

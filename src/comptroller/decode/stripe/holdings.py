@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import quote
 
 from comptroller.core.action import Action
 from comptroller.core.made import Ended, Liveness, Made, Seen, Way
@@ -61,34 +62,45 @@ def closes(action: Action) -> tuple[Ended, ...]:
 
 
 def listing(place: Made, tags: Mapping[str, str], *, agent: str, run: str) -> tuple[Action, ...]:
-    """Every subscription that is not over: Stripe's search lags behind, its list does not. The caller picks by tag."""
+    """Stripe's search by metadata; what was made within the last minute may not be in it yet."""
     account = place.resource.partition("/")[0] if place.resource.startswith("acct_") else ""
-    connected = (("stripe-account", account),) if account else ()
-    action = ask(_CODEC.decode, place, "GET", f"{PATH}?limit={PAGE}", agent=agent, run=run, headers=connected)
+    named = [(f"metadata['{_quoted(key)}']", value) for key, value in sorted(tags.items())]
+    wanted = [f"{one}:'{_quoted(value)}'" if value else f"-{one}:null" for one, value in named]
+    query = quote(" AND ".join(wanted), safe="")
+    action = _search(place, f"?query={query}&limit={PAGE}", account, agent, run) if wanted else None
     return (action,) if action is not None else ()
+
+
+def _search(place: Made, query: str, account: str, agent: str, run: str) -> Action | None:
+    connected = (("stripe-account", account),) if account else ()
+    return ask(_CODEC.decode, place, "GET", f"{PATH}/search{query}", agent=agent, run=run, headers=connected)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def listed(
     action: Action, status: int, body: bytes, headers: Mapping[str, str]
 ) -> tuple[tuple[Seen, ...], Action | None] | None:
-    """The subscriptions of a page, and the action that asks for the next."""
+    """The subscriptions of a page that are not over, and the action that asks for the next."""
     try:
         answer = parse_object(body)
     except MalformedJson:
         return None
     rows = answer.get("data")
-    if status != 200 or action.operation != "stripe:subscriptions:list" or not isinstance(rows, list):
+    if status != 200 or action.operation != "stripe:subscriptions:search" or not isinstance(rows, list):
         return None
     seen = tuple(_seen(action, rows))
     if answer.get("has_more") is not True:
         return seen, None
-    last = subscription(action, str(rows[-1].get("id", ""))) if rows and isinstance(rows[-1], Mapping) else None
-    if last is None:
+    token, place = answer.get("next_page"), subscription(action, "sub_0")
+    if not isinstance(token, str) or not token or place is None:
         return None
-    account, identity = last.resource.rpartition("/")[::2]
-    connected = (("stripe-account", account),) if account else ()
-    target = f"{PATH}?limit={PAGE}&starting_after={identity}"
-    return seen, ask(_CODEC.decode, last, "GET", target, agent=action.agent, run=action.run, headers=connected)
+    given = quote(str(action.parameters.get("query", "")), safe="")
+    query = f"?query={given}&limit={PAGE}&page={quote(token, safe='')}"
+    more = _search(place, query, place.resource.rpartition("/")[0], action.agent, action.run)
+    return (seen, more) if more is not None else None
 
 
 def _seen(action: Action, rows: list[object]) -> Iterator[Seen]:

@@ -62,4 +62,4 @@ async def _read(exchange: Exchange) -> Answer:
     if not exchange.complete:
         raise UpstreamError("upstream_closed", "the answer was cut", sent=True)
     exchange.release()
-    return Answer(status=head.status, body=bytes(body))
+    return Answer(status=head.status, body=bytes(body), headers=tuple(head.headers))
