@@ -34,8 +34,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ledger-", dir=folder_of_benches()) as name:
         folder = Path(name)
-        results = asyncio.run(sqlite(folder, rounds=3 if options.quick else ROUNDS))
-        results += ledger_postgres.measure(seconds=1.0 if options.quick else 3.0, rounds=1 if options.quick else 3)
+        results = asyncio.run(sqlite(folder, rounds=2 if options.quick else ROUNDS))
+        results += ledger_postgres.measure(seconds=0.6 if options.quick else 3.0, rounds=1 if options.quick else 3)
         results += ledger_peers.measure(
             folder.absolute(), kills=1 if options.quick else 5, each=20 if options.quick else 100
         )

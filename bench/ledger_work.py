@@ -98,12 +98,14 @@ async def ask(engine: Till, order: Order, run: str, caller: int, end: float, cam
 
 
 PREPARED: dict[tuple[int, int], Proposal] = {}
+CALLS_A_SECOND_MAX = 5_000
+"""More than any process makes: proposals for so many seconds are made before."""
 PREPARED_MAX = 20_000
 
 
 def prepare(order: Order, run: str) -> None:
     """Decoding and pricing are not what is measured: as many proposals as are likely to be needed are made before."""
-    each = min(order.each, PREPARED_MAX // order.callers)
+    each = _each(order)
     for caller in range(order.callers):
         for step in range(each):
             PREPARED[caller, step] = proposal(order.agent, run, f"{order.round}.{caller}.{step}", order.usd_micros)
@@ -111,8 +113,12 @@ def prepare(order: Order, run: str) -> None:
 
 def proposals(order: Order, run: str, caller: int) -> list[Proposal]:
     """What this caller asks."""
-    each = min(order.each, PREPARED_MAX // order.callers)
-    return [PREPARED[caller, step] for step in range(each)]
+    return [PREPARED[caller, step] for step in range(_each(order))]
+
+
+def _each(order: Order) -> int:
+    wanted = min(PREPARED_MAX, int(order.seconds * CALLS_A_SECOND_MAX))
+    return min(order.each, wanted // order.callers)
 
 
 async def work(order: Order) -> Came:
