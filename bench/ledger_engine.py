@@ -21,6 +21,7 @@ from comptroller.engine.ledger import Ledger
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Permit, Proposal, Sequencer
 from comptroller.engine.settle import Settler
+from comptroller.engine.suspense import Suspense
 from comptroller.ports import Clock, Store
 from comptroller.stores.postgres import PostgresStore
 from comptroller.stores.sqlite import SqliteStore
@@ -124,12 +125,21 @@ def till(store: Store, organization: str = "acme", *, clock: Clock | None = None
     ids, hub, book = SystemIds(), Hub(), Book(organization)
     clock, scribe = clock or SystemClock(), Scribe(ids)
     holdings = Holdings(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=book)
+    suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub, runbook=book)
+    settler = Settler(
+        store=store,
+        clock=clock,
+        scribe=scribe,
+        hub=hub,
+        runbook=book,
+        pricer=FixedPrices(),
+        holdings=holdings,
+        suspense=suspense,
+    )
     return Till(
         store=store,
         sequencer=Sequencer(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=book),
-        settler=Settler(
-            store=store, clock=clock, scribe=scribe, hub=hub, runbook=book, pricer=FixedPrices(), holdings=holdings
-        ),
+        settler=settler,
         runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=book),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
         book=book,
