@@ -125,7 +125,7 @@ def till(store: Store, organization: str = "acme", *, clock: Clock | None = None
     ids, hub, book = SystemIds(), Hub(), Book(organization)
     clock, scribe = clock or SystemClock(), Scribe(ids)
     holdings = Holdings(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=book)
-    suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub, runbook=book)
+    suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub)
     settler = Settler(
         store=store,
         clock=clock,
