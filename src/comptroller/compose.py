@@ -59,6 +59,7 @@ from comptroller.engine.approvals import Approvals
 from comptroller.engine.archiving import Archivist, Removed
 from comptroller.engine.brake import Brakes
 from comptroller.engine.entries import Scribe
+from comptroller.engine.escrow import Escrow
 from comptroller.engine.gatekeeper import Gatekeeper
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
@@ -71,7 +72,7 @@ from comptroller.engine.sequencer import Sequencer
 from comptroller.engine.settle import Settler
 from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
-from comptroller.ports import Boundary, Clock, Ids, Store
+from comptroller.ports import Boundary, Clock, Ids, Journal, Store
 from comptroller.price.catalogue import Key, Rate
 from comptroller.price.listing import write_rows
 from comptroller.server.descriptions import described_services, services_stamp
@@ -81,6 +82,7 @@ from comptroller.server.prices import book_of, changes_of, load_prices, prices_d
 from comptroller.stores import archives
 from comptroller.stores import backup as backups
 from comptroller.stores import restore as restores
+from comptroller.stores.journal import FileJournal
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
@@ -92,7 +94,7 @@ RELOAD_SECONDS = 1.0
 REASON_CHARS_MAX = 2_000
 """Of a refused edit, how much of what is wrong with it is kept."""
 CHECKPOINT_SECONDS = 10.0
-RESTART_ONLY = ("organization", "services", "store", "upstreams", "private")
+RESTART_ONLY = ("organization", "services", "store", "store_outage_max", "upstreams", "private")
 """Settings that are built into the running gateway."""
 KEEP_SECONDS = 5.0
 """How often holdings are tended."""
@@ -280,6 +282,7 @@ class Engine:
     pricer: price.Prices
     trust: Trust
     host_services: HostServices
+    escrow: Escrow | None
 
 
 def build_engine(
@@ -291,12 +294,32 @@ def build_engine(
     ids: Ids | None = None,
     described: Sequence[Service] = (),
     newer: Mapping[Key, Rate] | None = None,
+    journal: Journal | None = None,
+    seconds: Callable[[], float] = time.monotonic,
 ) -> Engine:
-    """Put the engine together over `store`; the boundary is asked for each time, so that it can be replaced."""
+    """Put the engine together over `store`; the boundary is asked for each time, so that it can be replaced.
+
+    `journal` is what goes on by while the store is lost, or what is left over from such a time; `seconds` counts up.
+    """
     clock, ids = clock or SystemClock(), ids or SystemIds()
     scribe, hub, runbook = Scribe(ids), Hub(), ConfigRunBook(config)
     host_services, upstreams = HostServices(), upstream_marks(config)
+    escrow = None
+    if journal is not None:
+        escrow = Escrow(
+            store=store,
+            journal=journal,
+            clock=clock,
+            ids=ids,
+            scribe=scribe,
+            hub=hub,
+            runbook=runbook,
+            outage_seconds_max=config.store_outage_max,
+            seconds=seconds,
+        )
+    in_force = escrow if config.store_outage_max else None
     sequencer = Sequencer(
+        escrow=in_force,
         store=store,
         clock=clock,
         ids=ids,
@@ -317,6 +340,7 @@ def build_engine(
         pricer=pricer,
         holdings=holdings,
         suspense=suspense,
+        escrow=in_force,
     )
     return Engine(
         store=store,
@@ -338,15 +362,16 @@ def build_engine(
         settler=settler,
         holdings=holdings,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
-        brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes),
+        brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes, escrow=in_force),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
         ledger=Ledger(store=store, clock=clock, scribe=scribe, hub=hub),
         suspense=suspense,
-        runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
+        runs=Runs(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook, escrow=in_force),
         pricer=pricer,
         trust=Trust(store=store, clock=clock, scribe=scribe, hub=hub, pricer=pricer),
         host_services=host_services,
+        escrow=escrow,
     )
 
 
@@ -429,8 +454,10 @@ class Installation:
         lock: TextIO,
         described: Sequence[Service] = (),
         newer: Mapping[Key, Rate] | None = None,
+        journal: FileJournal | None = None,
     ) -> None:
         self.config_path = config_path
+        self._journal = journal
         self._newer: Mapping[Key, Rate] = newer or {}
         self._prices_stamp = _file_stamp(paths.prices)
         self._described = described
@@ -440,7 +467,13 @@ class Installation:
         self.store = store
         self.clock = SystemClock()
         self.engine = build_engine(
-            config, store, lambda: self.boundary, clock=self.clock, described=described, newer=self._newer
+            config,
+            store,
+            lambda: self.boundary,
+            clock=self.clock,
+            described=described,
+            newer=self._newer,
+            journal=journal,
         )
         self.boundary = boundary
         self.gateway = build_gateway(config, config_path, paths, self.engine, described)
@@ -499,6 +532,7 @@ class Installation:
         await self.engine.keeper.hold(self.config.organization)
         await asyncio.to_thread(price.warm)
         await self.engine.trust.load()
+        await self._begin_escrow()
         suspended = await self.engine.settler.recover()
         await self.engine.holdings.load()
         ended = await self.engine.runs.recover()
@@ -532,12 +566,32 @@ class Installation:
         try:
             await self.gateway.close()
             await self.engine.gatekeeper.close()
+            await self._end_escrow()
             with contextlib.suppress(StoreError):
                 await self.engine.recorder.record(EntryKind.SERVE_STOPPED, body={"version": __version__})
                 await self.sign_checkpoint()
         finally:
             await self.store.close()
             self._lock.close()
+
+    async def _begin_escrow(self) -> None:
+        """Carry over what an outage left in the journal. Raises `StoreError`: then nothing is admitted."""
+        escrow, journal = self.engine.escrow, self._journal
+        if escrow is None or journal is None:
+            return
+        if told := await escrow.begin():
+            _say(f"the store was lost: {told['actions']} actions of that time are in its log now")
+        if not self.config.store_outage_max:
+            await journal.close()
+            self.paths.journal.unlink(missing_ok=True)
+            return
+        self.engine.hub.subscribe(_tell_of_outage)
+        self._tasks.append(asyncio.create_task(escrow.work()))
+
+    async def _end_escrow(self) -> None:
+        if self.engine.escrow is not None and self._journal is not None and self.config.store_outage_max:
+            await self.engine.escrow.end()
+            await self._journal.close()
 
     async def sign_checkpoint(self) -> None:
         """Sign the log as it is now, unless nothing was added since."""
@@ -805,6 +859,8 @@ async def open_installation(config_path: Path) -> Installation:
         log_key = load_log_key(paths.log_key)
         store = await SqliteStore.open(paths.store)
         try:
+            needed = config.store_outage_max or paths.journal.exists() or paths.journal.is_symlink()
+            journal = await FileJournal.open(paths.journal) if needed else None
             return Installation(
                 config_path=config_path,
                 config=config,
@@ -815,6 +871,7 @@ async def open_installation(config_path: Path) -> Installation:
                 lock=lock,
                 described=described,
                 newer=newer,
+                journal=journal,
             )
         except BaseException:
             await store.close()
@@ -1045,6 +1102,13 @@ def _file_stamp(path: Path) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _tell_of_outage(kind: str, summary: Mapping[str, object]) -> None:
+    if kind == "store.outage":
+        _say(f"the store is lost: {summary['why']}\n  {summary['hint']}")
+    elif kind == EntryKind.STORE_RECOVERED.value:
+        _say(f"the store is back: {summary['actions']} actions went on without it and are in its log now")
 
 
 def _say(text: str) -> None:

@@ -13,6 +13,7 @@ from comptroller.core.audit import Entry, EntryDraft, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
 from comptroller.core.distrust import Distrust
+from comptroller.core.escrow import Note
 from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.holding import Holding
 from comptroller.core.request import Request
@@ -120,7 +121,8 @@ class Store(Protocol):
     async def commit(self, wants: Wants, decide: Callable[[Facts], tuple[Changes, T]]) -> Committed[T]:
         """Read facts under lock, call `decide` (pure, quick), write all of its changes, or nothing. Decisions are
         serialised: each sees what the one before it wrote. An exception of `decide` is raised to this caller alone
-        and writes nothing. Raises `StoreError` when the changes could not be made durable."""
+        and writes nothing. Raises `StoreError` when the changes could not be made durable, `StoreLostError` where
+        that is so for everybody's."""
         ...
 
     async def runs(self) -> Sequence[Run]:
@@ -181,6 +183,43 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was committed and let go of the files."""
+        ...
+
+
+class Journal(Protocol):
+    """A local record for the time in which the store is lost. Whatever `append` returned from is durable."""
+
+    @property
+    def id(self) -> str:
+        """Of the journal as it is since it was last renewed."""
+        ...
+
+    @property
+    def head(self) -> str:
+        """A hash over all notes, in hexadecimal."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """All notes that are durable, in order."""
+        ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether it should be renewed as soon as that can be done."""
+        ...
+
+    async def append(self, note: Note) -> None:
+        """Make `note` durable. Raises `StoreError`; after a crash it may be there all the same, and until the journal
+        is renewed nothing more can be appended. Near its end only what closes or stops something is taken."""
+        ...
+
+    async def renew(self, notes: Sequence[Note]) -> None:
+        """Begin a new journal with `notes`, in the place of this one or not at all. Raises `StoreError`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the file."""
         ...
 
 

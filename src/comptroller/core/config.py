@@ -31,6 +31,7 @@ from comptroller.core.window import Window
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 PRICE_FACTOR_MAX = 10
+OUTAGE_SECONDS_MAX = 86_400
 FX_USD_MAX = 1_000_000
 FX_DECIMALS_MAX = 12
 TCP_ALLOWANCE_BYTES_MIN = 1 << 10
@@ -490,6 +491,7 @@ class Config(_Part):
     holdings: HoldingsConfig = HoldingsConfig()
     retention: RetentionConfig = RetentionConfig()
     store: str = "sqlite"
+    store_outage_max: int = Field(default=0, ge=0, le=OUTAGE_SECONDS_MAX)
     upstreams: Mapping[Host, str] = Field(default_factory=dict)
     private: tuple[Host, ...] = Field(default=(), strict=False)
 

@@ -9,6 +9,7 @@ ComptrollerError
 │   ├── ConflictError     an answer or a grant came too late or does not fit; carries its `kind`
 │   └── VerificationError the audit log does not prove what it claims
 └── StoreError            the store could not make something durable: nothing was released
+    ├── StoreLostError    it cannot be reached, or cannot write: others will not fare better
     └── StoreVersionError written by a newer Comptroller
 """
 
@@ -61,6 +62,14 @@ class VerificationError(RefusedError):
 
 class StoreError(ComptrollerError):
     """The store could not make a change durable; whoever asked was not allowed anything."""
+
+
+class StoreLostError(StoreError):
+    """The store cannot be reached, or cannot write. `beside` tells an agent what may go on, and why this does not."""
+
+    def __init__(self, message: str, *, hint: str = "", beside: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.beside = beside
 
 
 class StoreVersionError(StoreError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from comptroller.core.approval import ApprovalState, GrantState
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import RESTORE, Brake, BrakeState, Run, RunState
-from comptroller.core.errors import RefusedError
+from comptroller.core.errors import RefusedError, StoreLostError
 from comptroller.engine.entries import Scribe
+from comptroller.engine.escrow import Escrow
 from comptroller.engine.hub import Hub
 from comptroller.ports import Changes, Clock, Facts, Store, Wants
 
@@ -24,9 +26,18 @@ class Brakes:
     """Acts on scope paths; a run is named by its id or its path."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, scribe: Scribe, hub: Hub, scopes: Callable[[], Iterable[str]]
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        scribe: Scribe,
+        hub: Hub,
+        scopes: Callable[[], Iterable[str]],
+        escrow: Escrow | None = None,
     ) -> None:
-        """`scopes` lists the configured scope paths: an agent can be frozen before its first run."""
+        """`scopes` lists the configured scope paths: an agent can be frozen before its first run. With an `escrow`
+        brakes can be pulled while the store is lost; they are released when it is back."""
+        self._escrow = escrow
         self._scopes = scopes
         self._store = store
         self._clock = clock
@@ -52,15 +63,41 @@ class Brakes:
         """Freeze `scope` for good, withdraw what its runs asked and were granted; their boxes are ended."""
         path = await self._path(scope)
         brake = await self._set(path, BrakeState.KILLED, by, reason)
+        if self._escrow is not None and self._escrow.lost:
+            for run_id, own in self._escrow.runs_below(path).items():
+                self._publish_kill(run_id, own.split("/")[2], path, by, reason)
+            self._escrow.defer(partial(self._end_runs, path, by, reason))
+        else:
+            await self._end_runs(path, by, reason)
+        return brake
+
+    async def _end_runs(self, path: str, by: str, reason: str) -> None:
         for run in await self._store.runs():
             if run.state is RunState.ACTIVE and (run.path == path or run.path.startswith(path + "/")):
                 await self._withdraw(run, by)
-                self._hub.publish(
-                    "run.kill", {"run": run.id, "agent": run.agent, "by": by, "reason": reason, "scope": path}
-                )
-        return brake
+                self._publish_kill(run.id, run.agent, path, by, reason)
+
+    def _publish_kill(self, run_id: str, agent: str, path: str, by: str, reason: str) -> None:
+        self._hub.publish("run.kill", {"run": run_id, "agent": agent, "by": by, "reason": reason, "scope": path})
 
     async def _path(self, scope: str) -> str:
+        try:
+            if self._escrow is None or not self._escrow.lost:
+                return await self._stored_path(scope)
+        except StoreLostError as error:
+            if self._escrow is None:
+                raise
+            self._escrow.lose(error)
+        running = self._escrow.runs_below("")
+        known = {*self._scopes(), *running.values()}
+        if scope in known or scope in running:
+            return running.get(scope, scope)
+        raise RefusedError(
+            f"`{scope}` is neither a configured scope nor a run of this gateway, and the store is lost",
+            hint="name a run, an agent, a team or the organization",
+        )
+
+    async def _stored_path(self, scope: str) -> str:
         runs = await self._store.runs()
         for run in runs:
             if scope in (run.id, run.path):
@@ -91,10 +128,22 @@ class Brakes:
             )
             return Changes(entries=(entry,), brakes=(brake,)), None
 
-        done = await self._store.commit(Wants(now=now, scopes=(path,)), decide)
-        self._hub.publish(
-            KINDS[state].value, {"index": done.indices[0], "scope": path, "run": run, "by": by, "reason": reason}
-        )
+        indices: tuple[int, ...] = ()
+        try:
+            if self._escrow is None or not self._escrow.lost or await self._escrow.back():
+                indices = (await self._store.commit(Wants(now=now, scopes=(path,)), decide)).indices
+        except StoreLostError as error:
+            if self._escrow is None:
+                raise
+            self._escrow.lose(error)
+        told = {"scope": path, "run": run, "by": by, "reason": reason}
+        if not indices:
+            assert self._escrow is not None
+            if state is BrakeState.FREE:
+                raise self._escrow.denied("a brake is released when the store is back")
+            changes, _ = decide(Facts(brakes=self._escrow.brakes_of(path)))
+            await self._escrow.brake(brake, changes.entries[0])
+        self._hub.publish(KINDS[state].value, {**({"index": indices[0]} if indices else {}), **told})
         return brake
 
     async def _withdraw(self, run: Run, by: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from comptroller.core.action import Action, ActionClass, Uncanonical
 from comptroller.core.action import digest as digest_of
 from comptroller.core.approval import Approval
-from comptroller.core.errors import StoreError
+from comptroller.core.errors import StoreError, StoreLostError
 from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.request import Request
 from comptroller.core.secrecy import scrubbed
@@ -133,9 +133,11 @@ class Gatekeeper:
                 sequenced = await self._sequence(judged.proposal)
             except StoreError as error:
                 # No entry can say so: the person at the terminal is told, the agent only that nothing passes.
+                beside = error.beside if isinstance(error, StoreLostError) else ""
                 told_of = {"run": request.run, "agent": request.agent, "why": error.message, "hint": error.hint}
-                self._hub.publish("store.lost", told_of)
-                return self._refused(judged, _denied("store_lost", "the decision could not be recorded"))
+                self._hub.publish("store.lost", {**told_of, "beside": beside})
+                text = f"the decision could not be recorded{f': {beside}' if beside else ''}"
+                return self._refused(judged, _denied("store_lost", text))
             if sequenced.permit is not None:
                 allowed = sequenced.proposal or judged.proposal
                 self._inflight[sequenced.permit.entry] = allowed.action

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import BrakeState, Run, RunState
 from comptroller.core.budget import Budget, scopes_of
-from comptroller.core.errors import RefusedError, UsageError
+from comptroller.core.errors import RefusedError, StoreLostError, UsageError
 from comptroller.core.estimate import Unit
 from comptroller.core.window import Window
 from comptroller.engine.entries import Scribe, amounts_body
+from comptroller.engine.escrow import Escrow
 from comptroller.engine.hub import Hub
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
 
@@ -19,7 +22,19 @@ from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
 class Runs:
     """Opens and closes runs."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        scribe: Scribe,
+        hub: Hub,
+        runbook: RunBook,
+        escrow: Escrow | None = None,
+    ) -> None:
+        """With an `escrow`, a run that ends while the store is lost is ended there when it is back."""
+        self._escrow = escrow
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -102,7 +117,18 @@ class Runs:
 
     async def end(self, run_id: str, *, exit_code: int | None, reason: str = "") -> Run | None:
         """End a run; ending an ended one changes nothing. Returns the run, None where there is none."""
-        now = self._clock.now()
+        try:
+            return await self._end(run_id, exit_code, reason, self._clock.now())
+        except StoreLostError as error:
+            if self._escrow is not None:
+                self._escrow.lose(error)
+                self._escrow.defer(partial(self._end_later, run_id, exit_code, reason, self._clock.now()))
+            raise
+
+    async def _end_later(self, run_id: str, exit_code: int | None, reason: str, at: datetime) -> None:
+        await self._end(run_id, exit_code, reason, at)
+
+    async def _end(self, run_id: str, exit_code: int | None, reason: str, now: datetime) -> Run | None:
 
         def decide(facts: Facts) -> tuple[Changes, Run | None]:
             run = facts.run

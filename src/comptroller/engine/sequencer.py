@@ -14,12 +14,14 @@ from comptroller.core.action import digest as digest_of
 from comptroller.core.approval import Approval, ApprovalState, GrantState
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.budget import BudgetState, rooms, scopes_of
+from comptroller.core.errors import StoreLostError
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.judge import OBSERVED_CLASSES, Case, Judgement, judge
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.secrecy import scrubbed, shown
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
+from comptroller.engine.escrow import NOBODY_TO_ASK, ONLY_CHEAP, Escrow, marked
 from comptroller.engine.hub import Hub
 from comptroller.engine.parts import services_within
 from comptroller.engine.runs import marks_of
@@ -53,8 +55,8 @@ UNBOUND = Reason(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
-    """Proof that one allow is durable: `entry` is its index in the log, `reservation` where its money stands and
-    `approval` whose yes it used (empty: none was needed)."""
+    """Proof that one allow is durable: `entry` is its index in the log (below 0: its number in the outage journal),
+    `reservation` where its money stands and `approval` whose yes it used (empty: none was needed)."""
 
     reservation: str
     digest: str
@@ -141,8 +143,10 @@ class Sequencer:
         hub: Hub,
         runbook: RunBook,
         marks: Callable[[Action], Mapping[str, object]] = lambda _: {},
+        escrow: Escrow | None = None,
     ) -> None:
-        """`marks` adds what every entry of an action has to say of it (a development upstream, say)."""
+        """`marks` adds what every entry of an action has to say of it (a development upstream, say); `escrow` is what
+        goes on while the store is lost, None for nothing."""
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -150,10 +154,23 @@ class Sequencer:
         self._hub = hub
         self._runbook = runbook
         self._marks = marks
+        self._escrow = escrow
         self._told: dict[tuple[str, ...], int] = {}
 
     async def admit(self, proposal: Proposal) -> Sequenced:
         """Judge one proposal against the facts and make the decision durable. Raises `StoreError`."""
+        reservation_id, escrow = self._ids.new(), self._escrow
+        if escrow is None:
+            return await self._admit(proposal, reservation_id)
+        try:
+            if not escrow.lost or await escrow.back():
+                return await self._admit(proposal, reservation_id)
+        except StoreLostError as error:
+            escrow.lose(error)
+        # The same reservation: where the store has it all the same, the journal adds nothing to it.
+        return await self._from_share(proposal, escrow, reservation_id)
+
+    async def _admit(self, proposal: Proposal, reservation_id: str) -> Sequenced:
         action = proposal.action
         now = self._clock.now()
         path = f"{self._runbook.path_of(action.agent)}/{action.run}"
@@ -168,7 +185,7 @@ class Sequencer:
             call=(action.run, proposal.digest, token) if token else None,
             approval=proposal.carries_on,
         )
-        reservation_id, approval_id = self._ids.new(), self._ids.new()
+        approval_id = self._ids.new()
         questions = await self._open_questions(proposal)
 
         def decide(facts: Facts) -> tuple[Changes, _Decision]:
@@ -267,6 +284,48 @@ class Sequencer:
         told = {"index": done.indices[0], "agent": action.agent, "run": action.run, "operation": action.operation}
         self._hub.publish(EntryKind.HOLDING_ORDERED.value, {**told, **body})
         return Permit(reservation="", digest=digest, entry=done.indices[0], run=action.run, agent=action.agent)
+
+    async def _from_share(self, proposal: Proposal, escrow: Escrow, reservation_id: str) -> Sequenced:
+        """While the store is lost: judged as ever, by the run's share and what is known of brakes; durable in the
+        journal. Raises `StoreLostError` for whatever is not plainly allowed."""
+        now = self._clock.now()
+        share = escrow.share_for(proposal.action, now)
+        if proposal.carries_on or Unit.USD_MICROS_PER_HOUR in proposal.estimate.bounds:
+            raise escrow.denied(ONLY_CHEAP)
+        if proposal.boundary.kind is VerdictKind.REQUIRE_APPROVAL:
+            raise escrow.denied(NOBODY_TO_ASK)
+        rooms = share.rooms()
+        case = Case(
+            digest=proposal.digest,
+            boundary=proposal.boundary,
+            estimate=proposal.estimate,
+            budgets=rooms,
+            approvals=(),
+            brakes=escrow.brakes_of(share.run.path),
+            run=share.run,
+            now=now,
+        )
+        judgement = judge(case)
+        smaller = self._fitting(proposal, case) if judgement.short else None
+        allowed, judgement = smaller or (proposal, judgement)
+        if not judgement.verdict.allowed:
+            raise escrow.denied("; ".join(reason.text for reason in judgement.verdict.reasons))
+        changes, decision = self._allow(allowed, rooms, judgement, reservation_id)
+        entry = marked(changes.entries[0])
+        entry = replace(entry, body={**entry.body, "share": share.id, **marks_of(share.run)})
+        spent = replace(changes.reservations[0], lines=share.lines(judgement.wanted))
+        number = await escrow.spend(share, spent, entry)
+        # INVARIANT: a permit exists only for an allow whose entry is durable, here in the journal, and whose
+        # reservation stands, here as a part of the share.
+        permit = Permit(
+            reservation=reservation_id,
+            digest=allowed.digest,
+            entry=-number,
+            run=allowed.action.run,
+            agent=allowed.action.agent,
+        )
+        self._publish(allowed, replace(decision, crossings=()), (-number,))
+        return Sequenced(verdict=decision.verdict, permit=permit, proposal=smaller[0] if smaller else None)
 
     def _cheap(self, proposal: Proposal) -> bool:
         """Whether an observed run may go on past the boundary with it: only that its host and service are

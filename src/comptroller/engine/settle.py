@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.distrust import Distrust
+from comptroller.core.errors import StoreLostError
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.reservation import (
     AccountDelta,
@@ -20,6 +22,7 @@ from comptroller.core.reservation import (
 )
 from comptroller.decode.made import closes
 from comptroller.engine.entries import Scribe, amounts_body
+from comptroller.engine.escrow import Escrow
 from comptroller.engine.holdings import Holdings, Opened
 from comptroller.engine.hub import Hub
 from comptroller.engine.sequencer import Permit
@@ -58,9 +61,11 @@ class Settler:
         pricer: Pricer,
         holdings: Holdings,
         suspense: Suspense,
+        escrow: Escrow | None = None,
     ) -> None:
         self._holdings = holdings
         self._suspense = suspense
+        self._escrow = escrow
         self._pricer = pricer
         self._store = store
         self._clock = clock
@@ -70,6 +75,15 @@ class Settler:
 
     async def settle(self, permit: Permit, action: Action, outcome: Outcome) -> None:
         """Settle `permit` at what `outcome` proves; a cut response whose cost it does not tell goes to suspense."""
+        try:
+            await self._settle(permit, action, outcome)
+        except StoreLostError as error:
+            if self._escrow is None:
+                raise
+            self._escrow.lose(error)
+            self._escrow.defer(partial(self.settle, permit, action, outcome))
+
+    async def _settle(self, permit: Permit, action: Action, outcome: Outcome) -> None:
         actual = self._pricer.actual(action, outcome)
         now = self._clock.now()
         provided = outcome.ok and ActionClass.PROVISION in action.classes
@@ -126,6 +140,38 @@ class Settler:
         await self._close(reservation_id, now, decide)
 
     async def _close(self, reservation_id: str, now: datetime, decide: _Decide, *, approval: str = "") -> None:
+        escrow = self._escrow
+        try:
+            if escrow is None or not escrow.lost or await escrow.back():
+                await self._commit(reservation_id, now, decide, approval)
+                return
+        except StoreLostError as error:
+            if escrow is None:
+                raise
+            escrow.lose(error)
+        await self._note(escrow, reservation_id, now, decide, approval)
+
+    async def _note(self, escrow: Escrow, reservation_id: str, now: datetime, decide: _Decide, approval: str) -> None:
+        """While the store is lost: what was let through meanwhile is closed in the journal, anything else later."""
+        spent = escrow.spent(reservation_id)
+        later = partial(self._close, reservation_id, now, decide, approval=approval)
+        if spent is None:
+            escrow.defer(later)
+            return
+        changes, closed = decide(Facts(reservation=spent))
+        if not changes.reservations:
+            return
+        try:
+            await escrow.close(changes.reservations[0], changes)
+        except StoreLostError:
+            escrow.defer(later)
+            return
+        if closed.distrusted:
+            self._pricer.trust(closed.distrusted, trusted=False)
+        for kind in closed.kinds:
+            self._hub.publish(kind.value, dict(closed.summary or {}))
+
+    async def _commit(self, reservation_id: str, now: datetime, decide: _Decide, approval: str) -> None:
         wants = Wants(now=now, reservation=reservation_id, approval=approval, patient=True)
         done = await self._store.commit(wants, decide)
         if done.result.distrusted:

@@ -133,7 +133,7 @@ class AttachServer:
 
     def _heard(self, kind: str, summary: Mapping[str, object]) -> None:
         """Pass what became durable on to the run it concerns."""
-        if kind.startswith("config."):
+        if kind.startswith("config.") or kind in ("store.outage", "store.recovered"):
             for attachment in tuple(self._attached.values()):
                 attachment.heard(kind, summary)
             return

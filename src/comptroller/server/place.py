@@ -67,6 +67,11 @@ class Paths:
         return self.folder / "store.sqlite"
 
     @property
+    def journal(self) -> Path:
+        """What was let through while the store was lost."""
+        return self.folder / "outage.journal"
+
+    @property
     def control_socket(self) -> Path:
         """HTTP and JSON for the command line."""
         return self.folder / "control.sock"

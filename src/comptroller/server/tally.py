@@ -176,7 +176,15 @@ def notice_of(
             return Notice(kind="holding", text=f"{word}: {what}", key=f"{kind} {what}")
         case "store.lost":
             why, hint = str(summary.get("why") or ""), str(summary.get("hint") or "")
-            return Notice(kind="store", text=neutral_lines(f"nothing passes: {why}\nnext: {hint}"), key=f"store {why}")
+            said = f"denied, {beside}: {why}" if (beside := summary.get("beside")) else f"nothing passes: {why}"
+            return Notice(kind="store", text=neutral_lines(f"{said}\nnext: {hint}"), key=f"store {beside} {why}")
+        case "store.outage":
+            why, hint = str(summary.get("why") or ""), str(summary.get("hint") or "")
+            text = f"the store is lost, `read` and `infer` go on for a while: {why}\nnext: {hint}"
+            return Notice(kind="store", text=neutral_lines(text), key=f"lost {why}")
+        case "store.recovered":
+            text = f"the store is back after {summary.get('seconds')} s; what went on is in its log"
+            return Notice(kind="store", text=text, key=f"back {summary.get('journal')}")
         case "config.refused":
             reason = str(summary.get("reason") or "")
             text = f"an edit is refused, the old rules stay in force:\n{reason}"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from comptroller.core.errors import MissingError, StoreError
+from comptroller.core.errors import MissingError, StoreError, StoreLostError
 from comptroller.stores import migrations
 from comptroller.stores.migrations import MIGRATIONS, Migration
 
@@ -32,10 +32,11 @@ _HINTS = {
 
 
 def explained(error: Exception, path: Path) -> StoreError:
-    """A `StoreError` that says what to do about an SQLite or file error."""
+    """A `StoreError` that says what to do about an SQLite or file error; `StoreLostError` where it is the store's."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     text = getattr(error, "strerror", None) or str(error)
-    return StoreError(f"the store `{path}` failed: {text}", hint=_HINTS.get(code, "nothing was recorded or released"))
+    kind = StoreLostError if code in _HINTS or isinstance(error, OSError) else StoreError
+    return kind(f"the store `{path}` failed: {text}", hint=_HINTS.get(code, "nothing was recorded or released"))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
 from comptroller.core.distrust import Distrust
 from comptroller.core.epoch import installation_of
-from comptroller.core.errors import StoreError, UsageError
+from comptroller.core.errors import StoreError, StoreLostError, UsageError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Committed, Facts, Wants
@@ -169,7 +169,8 @@ class PostgresStore:
             failure = error if isinstance(error, StoreError | UsageError) else explained(error, self.place)
             for ask in asks:
                 ask.done = None
-                ask.error = ask.error or StoreError(failure.message, hint=failure.hint)
+                kind = StoreLostError if isinstance(failure, StoreLostError) else StoreError
+                ask.error = ask.error or kind(failure.message, hint=failure.hint)
         tell(asks)
 
     def _attempt_until_done(self, asks: list[Ask]) -> None:
@@ -324,7 +325,7 @@ class PostgresStore:
                 if row is not None and row[0] in ("committed", "aborted"):
                     return bool(row[0] == "committed")
             if time.monotonic() > deadline:
-                raise StoreError(f"the store `{self.place.shown}` was lost while it committed", hint=UNKNOWN)
+                raise StoreLostError(f"the store `{self.place.shown}` was lost while it committed", hint=UNKNOWN)
             time.sleep(ATTEMPT_PAUSE_SECONDS_MAX * 5)
 
     def _drop_connection(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from comptroller.core.errors import ComptrollerError, ConfigError, MissingError, StoreError
+from comptroller.core.errors import ComptrollerError, ConfigError, MissingError, StoreError, StoreLostError
 
 if TYPE_CHECKING:
     import psycopg
@@ -50,6 +50,8 @@ _HINTS = {
     "57P01": "the database server was shut down: it is tried again at the next use",
     "57P03": "the database server starts or stops: it is tried again at the next use",
 }
+_LOST_CLASSES = ("08", "53", "57", "58", "XX")
+"""SQLSTATEs by which the server cannot serve anybody: connection, resources, intervention, system, damage."""
 LOST = "the database server cannot be reached: it is tried again at the next use"
 
 
@@ -113,14 +115,18 @@ def _is_local(host: str) -> bool:
 
 
 def explained(error: BaseException, place: Place) -> StoreError:
-    """A `StoreError` that says what to do about an error of PostgreSQL; without any secret."""
+    """A `StoreError` that says what to do about an error of PostgreSQL; without any secret. `StoreLostError` where it
+    is the server's."""
     code = getattr(error, "sqlstate", None) or ""
     text = " ".join(str(error).split()) or type(error).__name__
     secret = str(place.parameters.get("password") or os.environ.get("PGPASSWORD") or "")
     if secret:
         text = text.replace(secret, "***")
     hint = _HINTS.get(code, "nothing was recorded or released" if code else LOST)
-    return StoreError(f"the store `{place.shown}` failed: {text}", hint=hint)
+    lost = code[:2] in _LOST_CLASSES or code == "25006"
+    if not code:
+        lost = isinstance(error, driver().OperationalError | driver().InterfaceError | OSError)
+    return (StoreLostError if lost else StoreError)(f"the store `{place.shown}` failed: {text}", hint=hint)
 
 
 @contextmanager
@@ -190,7 +196,7 @@ def check_durable(connection: psycopg.Connection[Any], place: Place) -> tuple[st
     assert row is not None
     standby, read_only, fsync, whole_pages, names = row
     if standby or read_only == "on":
-        raise StoreError(
+        raise StoreLostError(
             f"the store `{place.shown}` takes no writes: "
             + ("it is a standby that follows another server" if standby else "its default is read-only transactions"),
             hint="name the primary, or several hosts and target_session_attrs=read-write in the URL",

@@ -60,6 +60,24 @@ class _Idle:
 _PoolKey = tuple[str, str, int, str]
 
 
+class _Spent:
+    """Which numbers were taken; the oldest are forgotten together with all below them."""
+
+    def __init__(self, remembered_max: int) -> None:
+        self._max = remembered_max
+        self._below = -1
+        self._taken: OrderedDict[int, None] = OrderedDict()
+
+    def take(self, number: int) -> bool:
+        """True the first time."""
+        if number <= self._below or number in self._taken:
+            return False
+        self._taken[number] = None
+        while len(self._taken) > self._max:
+            self._below = max(self._below, self._taken.popitem(last=False)[0])
+        return True
+
+
 class Upstream:
     """All connections to the outside. One per gateway."""
 
@@ -81,8 +99,8 @@ class Upstream:
         self._resolve = resolve or _system_resolve
         self._context: ssl.SSLContext | None = None
         self._idle: OrderedDict[_PoolKey, list[_Idle]] = OrderedDict()
-        self._spent: OrderedDict[int, None] = OrderedDict()
-        self._spent_below = -1
+        self._spent = _Spent(self._settings.permits_remembered_max)
+        self._spent_of_outages = _Spent(self._settings.permits_remembered_max)
 
     @property
     def development(self) -> Mapping[str, str]:
@@ -141,11 +159,9 @@ class Upstream:
         # INVARIANT: what is sent is what was judged, and a permit is used once.
         if digest(action) != permit.digest:
             raise UpstreamError("permit", "the permit is for another action", sent=False)
-        if permit.entry <= self._spent_below or permit.entry in self._spent:
+        numbers = self._spent if permit.entry >= 0 else self._spent_of_outages
+        if not numbers.take(abs(permit.entry)):
             raise UpstreamError("permit", "the permit was used before", sent=False)
-        self._spent[permit.entry] = None
-        while len(self._spent) > self._settings.permits_remembered_max:
-            self._spent_below = max(self._spent_below, self._spent.popitem(last=False)[0])
 
     def route(self, outgoing: Outgoing, run: str) -> Route:
         """Where `outgoing` of `run` is really sent. Raises `UpstreamError` for what leads nowhere."""
