@@ -13,10 +13,13 @@ from comptroller.core.brake import Run
 from comptroller.core.budget import Budget
 from comptroller.core.config import Config, parse_config
 from comptroller.core.estimate import Bound, Estimate, Outcome, Unit
+from comptroller.core.holding import HoldingState
+from comptroller.core.made import Made
 from comptroller.core.window import Window
 from comptroller.engine.sequencer import Permit, Proposal
 from comptroller.ports import Store
 
+PROVISION = frozenset({ActionClass.PROVISION})
 BEGIN = datetime(2026, 11, 27, 22, tzinfo=UTC)
 CONFIG: dict[str, object] = {
     "version": 1,
@@ -130,6 +133,40 @@ class Installation:
         await self.engine.settler.settle(
             permit, action, Outcome(status=200, ok=True, complete=complete, actual=actual if complete else {})
         )
+
+    async def provide(self, agent: str, number: int) -> None:
+        """An action that brings about something that goes on costing; one number is one thing, however often."""
+        rated = {**AMOUNTS, Unit.USD_MICROS_PER_HOUR: AMOUNTS[Unit.USD_MICROS]}
+        kind = "aws:ec2:StartInstances"
+        permit = await self.act(
+            agent, "aws:ec2", operation=kind, region="us-east-1", account="1", amounts=rated, classes=PROVISION
+        )
+        if permit is None:
+            return
+        permit, action = self.open.pop()
+        made = Made(
+            kind="aws:ec2:instance", resource=f"i-{number}", account="1", region="us-east-1", endpoint=action.endpoint
+        )
+        answer = Outcome(status=200, ok=True, complete=True, holdings=(made,) * (number > 0))
+        await self.engine.settler.settle(permit, action, answer)
+
+    async def tend(self, how: str, number: int) -> None:
+        """Pay one holding on, see it rest or gone, or take it off the books; and give back what pays for none."""
+        holdings = await self.store.holdings()
+        if holdings:
+            one = holdings[number % len(holdings)]
+            match how:
+                case "renew":
+                    await self.engine.holdings.pay_on(one)
+                case "overrun":
+                    await self.engine.holdings.pay_on(one, force=True)
+                case "stopped":
+                    await self.engine.holdings.seen(one, HoldingState.STOPPED, why="it rests")
+                case "gone":
+                    await self.engine.holdings.seen(one, HoldingState.CLOSED, why="it is gone")
+                case "forget" if one.open:
+                    await self.engine.holdings.forget(one, by="ann", reason="not ours")
+        await self.engine.holdings.release_strays()
 
     async def suspend(self, which: int) -> None:
         """One open action of which nobody knows what became; it may still settle."""

@@ -35,6 +35,8 @@ STEPS = st.one_of(
     st.tuples(st.just("crash"), st.just(0), st.just(0.0)),
     st.tuples(st.just("turn"), st.sampled_from([1, 7, 26, 24 * 9]), st.just(0.0)),
     st.tuples(st.just("again"), st.sampled_from(AGENTS), st.just("")),
+    st.tuples(st.just("provide"), st.sampled_from(AGENTS), st.integers(0, 2)),
+    st.tuples(st.sampled_from(["renew", "overrun", "stopped", "gone", "forget"]), st.integers(0, 5), st.just(0.0)),
 )
 
 
@@ -58,6 +60,10 @@ async def _live(made: Installation, steps: Sequence[tuple[str, object, object]])
                 made.turn(int(str(first)))
             case "again", _:
                 await made.again(str(first))
+            case "provide", _:
+                await made.provide(str(first), int(str(second)))
+            case "renew" | "overrun" | "stopped" | "gone" | "forget", _:
+                await made.tend(verb, int(str(first)))
 
 
 def _by(found: Sequence[SpendRow]) -> dict[tuple[str, ...], dict[Unit, Tally]]:
@@ -106,6 +112,34 @@ def test_sums_equal_the_ledger_s_accounts_whatever_happened(steps: list[tuple[st
                 await store.close()
 
     asyncio.run(once())
+
+
+async def test_what_goes_on_costing_belongs_to_the_action_that_made_it(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "store.sqlite")
+    made = await installation(store)
+    await made.provide("trainer", 1)
+    for _ in range(30):
+        made.turn(1)
+        await made.tend("renew", 0)
+    made.turn(0.5)
+    await made.tend("gone", 0)
+    await _check_against_the_ledger(made, tmp_path / "store.sqlite")
+    (holding,) = await store.holdings(every=True)
+    await store.close()
+    by = (Dimension.OPERATION, Dimension.ACCOUNT, Dimension.DAY)
+    with SqliteReader(tmp_path / "store.sqlite") as log:
+        rows = gather(log, by, Query()).rows
+        second = gather(log, (), Query(since=datetime(2026, 11, 28, tzinfo=UTC))).total
+    spent = {row.key: row.tallies[Unit.USD_MICROS] for row in rows}
+    assert {key[:2] for key in spent} == {("aws:ec2:StartInstances", "1")}
+    assert sum(tally.settled for tally in spent.values()) == holding.settled_usd_micros >= 30.5 * 900_000
+    assert sum(tally.held for tally in spent.values()) == 0
+    assert [key[2] for key in spent] == ["2026-11-27", "2026-11-28", "2026-11-29"]
+    assert spent["aws:ec2:StartInstances", "1", "2026-11-28"].settled == 24 * 900_000
+    first = spent["aws:ec2:StartInstances", "1", "2026-11-27"].settled
+    assert second.tallies[Unit.USD_MICROS].settled == holding.settled_usd_micros - first, (
+        "a report of later days has its later terms"
+    )
 
 
 async def _gathered(tmp_path: Path, by: Sequence[Dimension], query: Query | None = None) -> Gathered:
@@ -204,13 +238,25 @@ BODIES = st.fixed_dictionaries(
         "resent": st.booleans(),
         "approved_by": JSONISH,
         "path": JSONISH,
+        "of_terms": st.dictionaries(st.sampled_from([unit.value for unit in Unit]), JSONISH, max_size=3) | JSONISH,
+        "terms": st.lists(
+            st.fixed_dictionaries(
+                {"reservation": st.sampled_from(["r1", "r2", "t1", ""]) | JSONISH},
+                optional={"actual": st.just({"usd_micros": 3}) | JSONISH, "reserved": st.just({"calls": 1}) | JSONISH},
+            )
+            | JSONISH,
+            max_size=3,
+        )
+        | JSONISH,
         "service": JSONISH,
     },
 )
 DOCUMENTS = st.fixed_dictionaries(
     {"body": BODIES | JSONISH},
     optional={
-        "kind": st.sampled_from(["action.allowed", "action.settled", "action.suspense", "run.started", "x"]) | JSONISH,
+        "kind": st.sampled_from(["action.allowed", "action.settled", "action.suspense", "run.started", "x"])
+        | st.sampled_from(["holding.opened", "holding.renewed", "holding.closed"])
+        | JSONISH,
         "at": st.just("2026-11-23T10:00:00Z") | JSONISH,
         "agent": JSONISH,
         "run": JSONISH,
@@ -253,7 +299,9 @@ def test_what_lies_in_the_temporary_file_comes_back_as_it_was(
     plain: dict[str, Charge] = {}
     with spilled_charges(kept_max) as spilled:
         for key, amount, standing in puts:
-            charge = Charge(("ml", "é\u202e", ""), "2026-11-23T10:00:00Z", standing, {Unit.TOKENS: amount})
+            moved, counted = {Unit.USD_MICROS: amount // 2}, amount % 2 == 0
+            place = ("ml", "é\u202e", "")
+            charge = Charge(place, "2026-11-23T10:00:00Z", standing, {Unit.TOKENS: amount}, moved, counted)
             plain[key] = spilled[key] = charge
             assert len(spilled._kept) <= kept_max
         assert {key: spilled[key] for key in plain} == plain

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz_kit import fuzz
 from tests.server.spend_kit import Installation, installation, ordinary
+from tools import build_spend_picture
 
 from comptroller.core.currency import Display
 from comptroller.core.estimate import Unit
@@ -185,6 +186,21 @@ def test_a_long_report_is_cut_and_says_so(tmp_path: Path) -> None:
 
     text = asyncio.run(many())
     assert "and 30 more groups" in text and len(text.encode()) < PAGE_BYTES_MAX
+
+
+async def test_the_picture_in_the_documentation_is_made_of_a_real_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_spend_picture, "DAYS", 2)
+    text = await build_spend_picture.page(tmp_path)
+    Page(text)
+    assert "Spend per day, by agent" in text and "reviewer" in text and len(text.encode()) < PAGE_BYTES_MAX
+    with SqliteReader(tmp_path / "store.sqlite") as log:
+        total = gather(log, (), Query()).total.tallies[Unit.USD_MICROS]
+    assert min(total.settled, total.held, total.unconfirmed) > 0
+    assert build_spend_picture.main(["one", "two"]) == 2
+    for scheme in ("light", "dark"):
+        assert (build_spend_picture.PICTURES / f"spend-{scheme}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 # ---------------------------------------------------------------- geometry

@@ -6,7 +6,7 @@ An action counts at the time, and in the day, of its allow: where its budgets ho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -59,12 +59,15 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one reservation counts as now. `place` has a value for every `Dimension`, in its order."""
+    """What one reservation counts as now. `place` has a value for every `Dimension`, in its order; `moved` is what of
+    it is paid out of the terms of holdings; one that is not `counted` lies outside the query."""
 
     place: tuple[str, ...]
     at: str
     standing: Standing
     amounts: Mapping[Unit, int]
+    moved: Mapping[Unit, int] = field(default_factory=dict)
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,44 +208,26 @@ class Spend:
         if kind == "run.started" and isinstance(run, str):
             self._runs[run] = Principal(path=_text(body.get("path")), owner=_text(body.get("owner")))
             return
-        if isinstance(kind, str) and kind.startswith("holding."):
-            self._take_term(document, body)
+        if isinstance(kind, str) and kind.startswith(HOLDING):
+            self._terms(document, body)
             return
         reservation = body.get("reservation")
         if isinstance(reservation, str) and reservation:
             before = self._charges.get(reservation)
-            self._put(reservation, self._charge(document, body, before))
+            self._put(reservation, before, self._charge(document, body, before))
 
-    def _take_term(self, document: Mapping[str, object], body: Mapping[str, object]) -> None:
-        """What pays for a holding: the term that ended is settled, the next one is held, beside the action that made
-        it."""
-        maker, ended, term = (self._charges.get(_text(body.get("made_by"))), body.get("ended_term"), body.get("term"))
-        actual, reserved, at = body.get("actual"), body.get("reserved"), _text(document.get("at"))
-        over = self._charges.get(_text(ended))
-        if over is not None and isinstance(actual, Mapping):
-            self._put(_text(ended), Charge(over.place, over.at, Standing.SETTLED, _amounts(actual)))
-        moment = _moment(at)
-        if maker is None or moment is None or not isinstance(reserved, Mapping) or not reserved:
-            return
-        times = dict(
-            zip((Dimension.DAY, Dimension.WEEK, Dimension.MONTH), _days(moment.astimezone(UTC).date()), strict=True)
-        )
-        place = tuple(times.get(dimension, maker.place[_PLACE[dimension]]) for dimension in _ORDER)
-        self._put(_text(term), Charge(place, at, Standing.HELD, _amounts(reserved)))
-
-    def _put(self, reservation: str, after: Charge | None) -> None:
-        """Count a reservation as `after` instead of as before."""
-        before = self._charges.get(reservation)
+    def _put(self, reservation: str, before: Charge | None, after: Charge | None) -> None:
         if after is None or after == before:
+            return
+        self._charges[reservation] = after
+        if not after.counted:
             return
         for grouping in self.groupings:
             if before is not None:
                 grouping.count(before, -1)
             grouping.count(after, 1)
-        self._charges[reservation] = after
-        if before is None:
-            self.first = min(self.first or after.at, after.at)
-            self.last = max(self.last, after.at)
+        self.first = min(self.first or after.at, after.at)
+        self.last = max(self.last, after.at)
 
     def _charge(
         self, document: Mapping[str, object], body: Mapping[str, object], before: Charge | None
@@ -256,29 +241,55 @@ class Spend:
             return self._opened(document, body, _amounts(reserved))
         if body.get("resent") is True:
             # Two answers may come from now on: what was held is what it may have cost.
-            return _as(before, Standing.UNCONFIRMED) if before.standing is Standing.HELD else None
+            return replace(before, standing=Standing.UNCONFIRMED) if before.standing is Standing.HELD else None
         if isinstance(actual, Mapping):
-            moved = body.get("of_terms")
-            paid_by_terms = _amounts(moved) if isinstance(moved, Mapping) else {}
-            own = {unit: amount - paid_by_terms.get(unit, 0) for unit, amount in _amounts(actual).items()}
-            return Charge(before.place, before.at, Standing.SETTLED, own)
-        if kind == "action.suspense":
-            return _as(before, Standing.UNCONFIRMED)
-        return None
+            of_terms = body.get("of_terms")
+            moved = _amounts(of_terms) if isinstance(of_terms, Mapping) else before.moved
+            amounts = {unit: amount - moved.get(unit, 0) for unit, amount in _amounts(actual).items()}
+            return replace(before, standing=Standing.SETTLED, amounts=amounts, moved=moved)
+        return replace(before, standing=Standing.UNCONFIRMED) if kind == "action.suspense" else None
+
+    def _terms(self, document: Mapping[str, object], body: Mapping[str, object]) -> None:
+        """The terms that an entry of a holding sets aside (`reserved`) or settles (`actual`).
+
+        They belong to the action that brought it about. The first is paid on that action's day, each other on its own.
+        """
+        terms, creating = body.get("terms"), self._charges.get(_text(body.get("made_by")))
+        for term in terms if isinstance(terms, list) else ():
+            name = term.get("reservation") if isinstance(term, Mapping) else None
+            if not isinstance(name, str) or not name:
+                continue
+            actual, reserved = term.get("actual"), term.get("reserved")
+            standing = Standing.SETTLED if isinstance(actual, Mapping) else Standing.HELD
+            found = actual if isinstance(actual, Mapping) else reserved
+            if not isinstance(found, Mapping):
+                continue
+            amounts = _amounts(found)
+            before = self._charges.get(name)
+            if before is not None:
+                self._put(name, before, replace(before, standing=standing, amounts=amounts))
+            elif creating is not None and document.get("kind") == OPENED:
+                self._put(name, None, replace(creating, standing=standing, amounts=amounts, moved={}))
+            elif (opened := self._opened(document, body, amounts, creating)) is not None:
+                self._put(name, None, replace(opened, standing=standing))
 
     def _opened(
-        self, document: Mapping[str, object], body: Mapping[str, object], amounts: Mapping[Unit, int]
+        self,
+        document: Mapping[str, object],
+        body: Mapping[str, object],
+        amounts: Mapping[Unit, int],
+        like: Charge | None = None,
     ) -> Charge | None:
+        """A charge that begins with this entry; all but its time is as that of `like`."""
         agent, run, at = _text(document.get("agent")), _text(document.get("run")), _text(document.get("at"))
         moment = _moment(at)
         if moment is None:
             return None
         whose = self._runs.get(run) or self._known(agent) or Principal(path="", owner="")
-        if not self.query.covers(moment, whose.path):
-            return None
         parts = whose.path.split("/")
         day, week, month = _days(moment.astimezone(UTC).date())
         people = body.get("approved_by")
+        times = {Dimension.DAY: day, Dimension.WEEK: week, Dimension.MONTH: month}
         values = {
             Dimension.TEAM: parts[1] if len(parts) > 2 else "",
             Dimension.AGENT: agent,
@@ -287,21 +298,21 @@ class Spend:
             Dimension.OPERATION: _text(body.get("operation")),
             Dimension.REGION: _text(body.get("region")),
             Dimension.ACCOUNT: _text(body.get("account")),
-            Dimension.DAY: day,
-            Dimension.WEEK: week,
-            Dimension.MONTH: month,
             Dimension.OWNER: whose.owner,
             Dimension.APPROVER: ", ".join(map(str, people)) if isinstance(people, list) else "",
         }
-        return Charge(tuple(values[dimension] for dimension in _ORDER), at, Standing.HELD, amounts)
+        if like is not None:
+            values = dict(zip(_ORDER, like.place, strict=True))
+        values |= times
+        place = tuple(values[dimension] for dimension in _ORDER)
+        return Charge(place, at, Standing.HELD, amounts, counted=self.query.covers(moment, whose.path))
 
 
+HOLDING = "holding."
+"""What the kinds of entries of holdings begin with."""
+OPENED = "holding.opened"
 _LATER = frozenset({"action.settled", "action.suspense"})
 """What closes a reservation that was opened before: alone it belongs to an action that does not count."""
-
-
-def _as(charge: Charge, standing: Standing) -> Charge:
-    return Charge(charge.place, charge.at, standing, charge.amounts)
 
 
 def _amounts(found: Mapping[str, object]) -> dict[Unit, int]:

@@ -114,7 +114,12 @@ class Holdings:
             new_id=self._ids.new,
         )
         entries = tuple(
-            self._entry(EntryKind.HOLDING_OPENED, item, now, {"reserved": _reserved(item, payment)})
+            self._entry(
+                EntryKind.HOLDING_OPENED,
+                item,
+                now,
+                {"terms": _terms_body(paid for paid in payment.reservations if paid.id == item.term_reservation)},
+            )
             for item in payment.holdings
         )
         return Opened(left=left, payment=payment, entries=entries)
@@ -186,7 +191,7 @@ class Holdings:
                 paid = replace(paid, state=HoldingState.LIVE, state_at=now, why="")
                 payment = replace(payment, holdings=(paid,))
             kind = EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED
-            return self._changes(kind, payment, now, {"ended_term": term.id}), (True, paid)
+            return self._changes(kind, payment, now, {}), (True, paid)
 
         wants = self._wants(holding, now)
         done = await self._store.commit(wants, decide)
@@ -285,8 +290,7 @@ class Holdings:
             payment = terms.ended(
                 current, facts.reservation, facts.budgets, state=state, why=why, now=now, new_id=self._ids.new
             )
-            body = {"by": by, "ended_term": current.term_reservation}
-            return self._changes(kind, payment, now, body), payment.holdings[0]
+            return self._changes(kind, payment, now, {"by": by}), payment.holdings[0]
 
         done = await self._store.commit(self._wants(holding, now), decide)
         if done.result is None:
@@ -359,7 +363,7 @@ class Holdings:
         more = {
             **body,
             "actual": amounts_body(payment.actual or {}),
-            "reserved": _reserved(holding, payment),
+            "terms": _terms_body(payment.reservations),
         }
         return Changes(
             entries=(self._entry(kind, holding, now, more),),
@@ -422,10 +426,14 @@ _ENDS = {
 }
 
 
-def _reserved(holding: Holding, payment: Payment) -> dict[str, int]:
-    """What pays for its term from now on."""
-    found = next((item for item in payment.reservations if item.id == holding.term_reservation), None)
-    return amounts_body(found.amounts) if found is not None else {}
+def _terms_body(reservations: Iterable[Reservation]) -> list[dict[str, object]]:
+    """What each term sets aside (`reserved`), or was settled at (`actual`): the accounts follow from these alone."""
+    return [
+        {"reservation": item.id, "actual": amounts_body(item.actual)}
+        if item.state is ReservationState.SETTLED
+        else {"reservation": item.id, "reserved": amounts_body(item.amounts)}
+        for item in reservations
+    ]
 
 
 def _nameless(action: Action) -> Made:

@@ -28,7 +28,7 @@ class Log(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
     """What one pass over the log gave. `first` and `last` are the times of the first and last action that counts;
-    `entries` how many were read."""
+    `entries` how many were read, and `archived` how many are not in the store any more."""
 
     by: tuple[Dimension, ...]
     query: Query
@@ -38,6 +38,7 @@ class Gathered:
     first: str
     last: str
     entries: int
+    archived: int
 
 
 def gather(
@@ -54,15 +55,17 @@ def gather(
     main = Grouping(by)
     with spilled_charges() as charges, spilled_runs() as runs:
         spend = Spend((main, *others), query, charges=charges, runs=runs, known=known)
-        after = -1
+        after, read = -1, 0
         while after + 1 < size:
             page = log.entries(after=after, limit=min(PAGE_ENTRIES, size - after - 1))
             if not page:
                 break
             for entry in page:
-                spend.take(entry.document)
+                if entry.index < size:
+                    spend.take(entry.document)
+                    read += 1
             after = page[-1].index
-            progress(after + 1, size)
+            progress(min(after + 1, size), size)
     return Gathered(
         by=main.by,
         query=query,
@@ -71,5 +74,6 @@ def gather(
         others=others,
         first=spend.first,
         last=spend.last,
-        entries=after + 1,
+        entries=read,
+        archived=size - read,
     )

@@ -180,11 +180,17 @@ def _labels(times: Sequence[str], labels_max: int) -> list[Label]:
 
 
 def nice(amount: int) -> int:
-    """The next number of the kind 1, 2, 4, 5 or 8 times a power of ten: where an axis ends."""
-    if amount <= 1:
-        return 1
-    power: int = 10 ** (len(str(amount)) - 1)
-    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= amount)
+    """The next number with one digit or a half: where an axis ends.
+
+    >>> [nice(amount) for amount in (0, 7, 22, 260, 8_100)]
+    [1, 7, 25, 300, 9000]
+    """
+    if amount < 10:
+        return max(amount, 1)
+    step: int = 10 ** (len(str(amount)) - 1)
+    half = step // 2
+    return next(top for top in (*(count * half for count in (2, 3, 4, 5)), *(count * step for count in range(3, 11)))
+                if top >= amount)  # fmt: skip
 
 
 def meter(settled: int, held: int, unconfirmed: int, whole: int) -> list[Box]:

@@ -95,13 +95,16 @@ def spilled_runs(kept_max: int = KEPT_MAX) -> Spilled[Principal]:
 
 
 def _charge_text(charge: Charge) -> str:
-    amounts = {unit.value: amount for unit, amount in charge.amounts.items()}
-    return json.dumps([charge.place, charge.at, charge.standing.value, amounts])
+    amounts, moved = (
+        {unit.value: amount for unit, amount in found.items()} for found in (charge.amounts, charge.moved)
+    )
+    return json.dumps([charge.place, charge.at, charge.standing.value, amounts, moved, charge.counted])
 
 
 def _charge_of(text: str) -> Charge:
-    place, at, standing, amounts = json.loads(text)
-    return Charge(tuple(place), at, Standing(standing), {Unit(name): amount for name, amount in amounts.items()})
+    place, at, standing, *amounts, counted = json.loads(text)
+    held, moved = ({Unit(name): amount for name, amount in found.items()} for found in amounts)
+    return Charge(tuple(place), at, Standing(standing), held, moved, counted)
 
 
 def _principal_of(text: str) -> Principal:

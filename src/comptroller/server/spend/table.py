@@ -95,6 +95,8 @@ def notes(found: Gathered, shown: Display) -> list[str]:
     dollars = found.total.tallies[Unit.USD_MICROS]
     if dollars.held or dollars.unconfirmed:
         lines.append("held: not settled yet, at most; unconfirmed: what became of it is not known, at most")
+    if found.archived:
+        lines.append(f"{found.archived:,} entries are archived: what they say is not counted")
     return lines
 
 
@@ -108,6 +110,7 @@ def report_json(found: Gathered, shown: Display) -> Json:
         "first": found.first or None,
         "last": found.last or None,
         "entries": found.entries,
+        "archived": found.archived,
         "currency": shown.currency,
         "exchange_rate": None
         if shown.currency == DOLLAR
