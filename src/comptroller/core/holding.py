@@ -48,8 +48,9 @@ class Holding:
 
     `path` is the scope path of the run that made it, `reservation` the one of the action, `term_reservation` the one
     that pays for the term until `paid_until` (empty: nothing does). A rate of None is not known. `tagged` says that
-    it was made with our tags; `settled_usd_micros` is what its earlier terms cost; `why` tells how it came to its
-    state, and `asked` how often its provider was asked to stop it.
+    it was made with our tags, `created` that the run made it rather than only started or enlarged it;
+    `settled_usd_micros` is what its earlier terms cost; `why` tells how it came to its state, and `asked` how often
+    its provider was asked to stop it.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Holding:
     approver: str = ""
     term_reservation: str = ""
     tagged: bool = False
+    created: bool = True
     settled_usd_micros: int = 0
     why: str = ""
     asked: int = 0

@@ -61,7 +61,7 @@ class Holdings:
             self._own(holding)
 
     def _own(self, holding: Holding) -> None:
-        if holding.resource:
+        if holding.resource and holding.created:
             self._owned[holding.run].add(key_of(holding))
 
     def owned(self, action: Action) -> bool:
@@ -157,6 +157,7 @@ class Holdings:
             state=HoldingState.LIVE,
             state_at=now,
             tagged=False,
+            created=False,
             why=reason,
         )
         entry = self._entry(EntryKind.HOLDING_ADOPTED, holding, now, {"by": by}, reason)

@@ -82,7 +82,8 @@ def opening(
         holding = _holding(thing, paid, action, whose, now, new_id())
         if (before := known.get(key_of(thing))) is not None:
             holding = replace(holding, id=before.id, opened_at=before.opened_at, run=before.run, path=before.path,
-                              agent=before.agent, settled_usd_micros=before.settled_usd_micros)  # fmt: skip
+                              agent=before.agent, owner=before.owner, tagged=before.tagged,
+                              created=before.created, settled_usd_micros=before.settled_usd_micros)  # fmt: skip
         share = parts.get(RATE, (0,) * len(things))[number]
         holdings.append(
             replace(
@@ -241,6 +242,7 @@ def _holding(thing: Made, paid: Reservation, action: Action, whose: Whose, now: 
         state=HoldingState.LIVE,
         state_at=now,
         tagged=carries_run(action),
+        created=thing.created,
     )
 
 

@@ -259,6 +259,27 @@ async def test_what_others_made_still_needs_a_person(tmp_path: Path, aws: AwsSer
             await task
 
 
+async def test_starting_what_others_made_does_not_make_it_ones_own(tmp_path: Path, aws: AwsServer) -> None:
+    async with estate(tmp_path, aws) as place:
+        direct = place.aws.client("ec2")
+        foreign = direct.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        direct.stop_instances(InstanceIds=[foreign])
+        ec2 = await place.kit.client(place.ec2)
+        task = asyncio.create_task(place.kit.client(lambda: ec2.start_instances(InstanceIds=[foreign])))
+        approval = await place.kit.pending()
+        await place.kit.engine.approvals.approve(approval.id, BEN, ceiling_usd_micros=10**7)
+        await task
+        await place.kit.settled()
+        (holding,) = await place.machines()
+        assert holding.resource == foreign and not holding.created
+        ending = asyncio.create_task(place.kit.client(lambda: ec2.terminate_instances(InstanceIds=[foreign])))
+        question = await place.kit.pending()
+        assert question.operation == "aws:ec2:TerminateInstances" and place.states()[foreign] == "running"
+        await place.kit.engine.approvals.reject(question.id, BEN)
+        with pytest.raises(botocore.exceptions.ClientError):
+            await ending
+
+
 async def test_our_tags_are_not_the_agents_to_touch(tmp_path: Path, aws: AwsServer) -> None:
     async with estate(tmp_path, aws) as place:
         (machine_id,) = await place.start()
