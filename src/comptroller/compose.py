@@ -35,7 +35,7 @@ from comptroller.core.budget import BudgetState, scopes_of
 from comptroller.core.checkpoint import Checkpoint, VerifierKey, parse_verifier_key, sign, verify_any_epoch
 from comptroller.core.config import AgentConfig, Config
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
-from comptroller.core.epoch import Head, Restore, epoch_of, origin_at
+from comptroller.core.epoch import Head, Restore, epoch_of, installation_of, origin_at
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
 from comptroller.decode import tags
 from comptroller.decode.described import DescribedCodec, Service
@@ -58,6 +58,7 @@ from comptroller.enforce.gateway import (
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.archiving import Archivist, Removed
 from comptroller.engine.brake import Brakes
+from comptroller.engine.elsewhere import Elsewhere
 from comptroller.engine.entries import Scribe
 from comptroller.engine.escrow import Escrow
 from comptroller.engine.gatekeeper import Gatekeeper
@@ -84,12 +85,19 @@ from comptroller.stores import backup as backups
 from comptroller.stores import restore as restores
 from comptroller.stores.journal import FileJournal
 from comptroller.stores.log_key_unsafe import load_log_key, make_log_key, write_private
+from comptroller.stores.postgres import PostgresStore
+from comptroller.stores.postgres_database import place_of
+from comptroller.stores.postgres_reader import PostgresReader
 from comptroller.stores.reader import SqliteReader
 from comptroller.stores.sqlite import SqliteStore
 from comptroller.watch.keeper import HoldingsKeeper, Rules
 
 T = TypeVar("T")
 
+SQLITE = "sqlite"
+"""The setting `store` for a file in the state folder."""
+VOUCH_SECONDS = 60.0
+"""How often the logs of other gateways are looked at."""
 RELOAD_SECONDS = 1.0
 REASON_CHARS_MAX = 2_000
 """Of a refused edit, how much of what is wrong with it is kept."""
@@ -248,13 +256,63 @@ def make_keys(paths: Paths) -> bool:
     paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if paths.log_key.exists():
         return False
-    if paths.store.exists():
+    if has_store(paths):
         raise StoreError(
             f"the log key `{paths.log_key}` is missing beside an existing log",
             hint="restore the key from your backup; a new one would break the log's proof",
         )
     make_log_key(paths.log_key, paths.log_public, origin=f"comptroller/{SystemIds().new()}")
     return True
+
+
+# ---------------------------------------------------------------- the store
+
+
+def has_store(paths: Paths) -> bool:
+    """Whether a `serve` of this installation has ever made its store."""
+    return paths.store.exists() or paths.store_url.exists()
+
+
+def store_of(paths: Paths) -> str:
+    """The setting `store` under which the last `serve` ran."""
+    with contextlib.suppress(FileNotFoundError):
+        return paths.store_url.read_text("utf-8")
+    return SQLITE
+
+
+async def open_store(setting: str, paths: Paths) -> SqliteStore | PostgresStore:
+    """The store that `store:` in the configuration names. Raises `StoreError`, `ConfigError`, `MissingError`, and
+    `UsageError` where the installation's budgets and log lie in another."""
+    before = store_of(paths) if has_store(paths) else setting
+    if (before == SQLITE) is not (setting == SQLITE):
+        raise UsageError(
+            f"{CONFIG_NAME} names another store than the one this installation's budgets, approvals and log are in",
+            hint=f"put `store` back as it was; or begin anew, keeping what was: mv {paths.folder} {paths.folder}.old",
+        )
+    if setting == SQLITE:
+        return await SqliteStore.open(paths.store)
+    store = await PostgresStore.open(setting, origin=installation_of(installation_origin(paths)))
+    if before != setting or not paths.store_url.exists():
+        write_private(paths.store_url, setting.encode())
+    return store
+
+
+def open_log(paths: Paths) -> SqliteReader | PostgresReader:
+    """The log of an installation, read-only; works beside a running `serve`. Raises `StoreError`."""
+    setting = store_of(paths)
+    if setting == SQLITE:
+        return SqliteReader(paths.store)
+    return PostgresReader(place_of(setting), installation_of(installation_origin(paths)))
+
+
+def _where_is(store: SqliteStore | PostgresStore) -> str:
+    return str(store.path) if isinstance(store, SqliteStore) else store.place.shown
+
+
+def checkpoints_elsewhere(paths: Paths) -> tuple[bytes, ...]:
+    """Checkpoints of this log that it could not take back: those that the logs of other gateways hold."""
+    with open_log(paths) as log:
+        return log.checkpoints_kept_elsewhere() if isinstance(log, PostgresReader) else ()
 
 
 # ---------------------------------------------------------------- one installation
@@ -449,7 +507,7 @@ class Installation:
         config: Config,
         paths: Paths,
         boundary: CedarBoundary,
-        store: SqliteStore,
+        store: SqliteStore | PostgresStore,
         log_key: Ed25519PrivateKey,
         lock: TextIO,
         described: Sequence[Service] = (),
@@ -475,6 +533,11 @@ class Installation:
             newer=self._newer,
             journal=journal,
         )
+        self.elsewhere: Elsewhere | None = None
+        if isinstance(store, PostgresStore):
+            self.elsewhere = Elsewhere(
+                store=store, hub=self.engine.hub, trust=self.engine.trust, recorder=self.engine.recorder
+            )
         self.boundary = boundary
         self.gateway = build_gateway(config, config_path, paths, self.engine, described)
         self.origin = installation_origin(paths)
@@ -546,8 +609,13 @@ class Installation:
                 "upstreams": dict(self.config.upstreams),
                 "suspended": suspended,
                 "runs_ended": ended,
+                "store": "sqlite" if self.elsewhere is None else "postgresql",
+                "cautions": list(self._cautions()),
             },
         )
+        if self.elsewhere is not None:
+            self.elsewhere.start()
+            await self._tolerating(self.elsewhere.vouch())
         await self._apply_budgets()
         await self._apply_prices({}, self._newer)
         await self.sign_checkpoint()
@@ -558,12 +626,21 @@ class Installation:
             self._tasks.append(asyncio.create_task(work()))
         return suspended
 
+    def _cautions(self) -> Sequence[str]:
+        """What an acknowledged write does not survive in this store; said, too."""
+        cautions = self.store.cautions if isinstance(self.store, PostgresStore) else ()
+        for text in cautions:
+            _say(text)
+        return cautions
+
     async def close(self) -> None:
         """Stop everything, sign the last checkpoint, let go of the lock."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            if self.elsewhere is not None:
+                await self.elsewhere.close()
             await self.gateway.close()
             await self.engine.gatekeeper.close()
             await self._end_escrow()
@@ -598,9 +675,12 @@ class Installation:
         size = await self.store.size()
         if size == self._signed_size:
             return
-        note = sign(Checkpoint(origin=self.origin, size=size, root=await self.store.root(size)), self._log_key)
+        signed = Checkpoint(origin=self.origin, size=size, root=await self.store.root(size))
+        note = sign(signed, self._log_key)
         await asyncio.to_thread(write_private, self.paths.checkpoint, note)
         self._signed_size = size
+        if self.elsewhere is not None:
+            await self.elsewhere.publish(signed, note)
 
     async def remove_archived(self, file: Path, by: str) -> Removed:
         """Remove from the store what retention lets go and the archive `file` holds, and sign the log that says so.
@@ -743,7 +823,7 @@ class Installation:
         signed = verify_any_epoch(note, parse_verifier_key(self.paths.log_public.read_text("utf-8")))
         if await self.store.size() < signed.size or await self.store.root(signed.size) != signed.root:
             raise StoreError(
-                f"the log in `{self.paths.store}` is not the one that was signed last ({signed.size} entries)",
+                f"the log in `{_where_is(self.store)}` is not the one that was signed last ({signed.size} entries)",
                 hint="was an older copy restored? comptroller audit verify shows where it differs; nothing was changed",
             )
 
@@ -760,6 +840,9 @@ class Installation:
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
             await self._tolerating(self.engine.approvals.expire_due())
+            if self.elsewhere is not None:
+                await self._tolerating(self.engine.settler.recover(own=False))
+                await self._tolerating(self.engine.runs.recover(own=False))
 
     async def _keep(self) -> None:
         reconciled = time.monotonic()
@@ -771,9 +854,14 @@ class Installation:
                 reconciled = time.monotonic()
 
     async def _sign(self) -> None:
+        vouched = 0.0
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
             await self._tolerating(self.sign_checkpoint())
+            vouched += CHECKPOINT_SECONDS
+            if self.elsewhere is not None and vouched >= VOUCH_SECONDS:
+                vouched = 0.0
+                await self._tolerating(self.elsewhere.vouch())
 
     async def _reload(self) -> None:
         while True:
@@ -857,7 +945,7 @@ async def open_installation(config_path: Path) -> Installation:
         make_keys(paths)
         newer = load_prices(paths.prices)
         log_key = load_log_key(paths.log_key)
-        store = await SqliteStore.open(paths.store)
+        store = await open_store(config.store, paths)
         try:
             needed = config.store_outage_max or paths.journal.exists() or paths.journal.is_symlink()
             journal = await FileJournal.open(paths.journal) if needed else None
@@ -919,6 +1007,11 @@ def build_gateway(
 
 def make_backup(paths: Paths, output: Path, *, with_keys: bool) -> backups.Backup:
     """Back the installation up to the file `output`, also while its `serve` runs. Raises what `stores.backup` does."""
+    if store_of(paths) != SQLITE:
+        raise UsageError(
+            "the store is a PostgreSQL database, which is backed up by its own means",
+            hint="pg_basebackup with WAL archiving, or pg_dump; after putting it back: comptroller restore --in-place",
+        )
     return backups.make_backup(
         paths.folder,
         output,
@@ -946,6 +1039,11 @@ def restore(
     means. Refused while `serve` runs. Raises `VerificationError`, `StoreError`, `UsageError`, `MissingError`.
     """
     paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if backup is not None and store_of(paths) != SQLITE:
+        raise UsageError(
+            "the store is a PostgreSQL database: put it back by its own means",
+            hint="then: comptroller restore --in-place, once for each installation that writes a log in it",
+        )
     with _exclusive(paths):
         restores.carry_through(paths.folder)
         known = key or (paths.log_public.read_text("utf-8") if paths.log_public.exists() else "")
@@ -1000,7 +1098,7 @@ def _decide_restore(
         kept_origin=kept_origin,
         kept=manifest.head if manifest is not None else None,
         newest=None if newest is None else Head(origin=newest.origin, size=newest.size, root=newest.root.hex()),
-        present_size=restores.entries_of(paths.store),
+        present_size=_entries_of(paths),
         backup=backups.sha256_of(backup) if backup is not None else "",
         aside=f"aside-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}" if backup is not None else "",
         beside=restores.staged_beside(paths.folder),
@@ -1014,8 +1112,19 @@ def waiting_restore(paths: Paths) -> Restore | None:
     return restores.decided(paths.folder)
 
 
+def _entries_of(paths: Paths) -> int:
+    """How many entries the store there has; 0 where it cannot be read."""
+    if store_of(paths) == SQLITE:
+        return restores.entries_of(paths.store)
+    try:
+        with open_log(paths) as log:
+            return log.size()
+    except StoreError:
+        return 0
+
+
 async def _unsettled(paths: Paths) -> Unsettled:
-    store = await SqliteStore.open(paths.store)
+    store = await open_store(store_of(paths), paths)
     try:
         ids = SystemIds()
         return await Keeper(store=store, clock=SystemClock(), scribe=Scribe(ids), hub=Hub()).unsettled()
@@ -1047,11 +1156,6 @@ def read_archive_file(path: Path, *, key: VerifierKey, earlier: Checkpoint | Non
 def open_shelf(folder: Path, key: VerifierKey) -> archives.Shelf:
     """The archives of a folder, for single entries. Raises `UsageError`."""
     return archives.Shelf(folder, key)
-
-
-def open_log(paths: Paths) -> SqliteReader:
-    """The log of an installation, read-only; works beside a running `serve`. Raises `StoreError`."""
-    return SqliteReader(paths.store)
 
 
 def replace_prices(paths: Paths, rows: Mapping[Key, Rate]) -> None:

@@ -12,6 +12,7 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, EntryDraft, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
+from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.distrust import Distrust
 from comptroller.core.escrow import Note
 from comptroller.core.estimate import Estimate, Outcome, Unit
@@ -115,6 +116,27 @@ class Committed(Generic[T]):
     indices: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranded:
+    """What a `serve` that is gone left behind: actions without an outcome, and runs that nobody ended."""
+
+    reservations: tuple[Reservation, ...] = ()
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What another gateway changed in a shared store: ids of approvals, scopes of brakes, ids of runs that ended, keys
+    of prices, scopes of budgets. `anything`: nobody knows what was missed."""
+
+    approvals: tuple[str, ...] = ()
+    brakes: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    distrusts: tuple[str, ...] = ()
+    budgets: tuple[str, ...] = ()
+    anything: bool = False
+
+
 class Store(Protocol):
     """One writer, many readers. Whatever `commit` returned is durable; what it raised left no trace."""
 
@@ -151,6 +173,11 @@ class Store(Protocol):
 
     async def open_reservations(self) -> Sequence[Reservation]:
         """Reservations that hold money (`HELD_STATES`), oldest first."""
+        ...
+
+    async def stranded(self, *, own: bool = True) -> Stranded:
+        """What is dispatched or active although its `serve` is gone: of this installation, where nothing was begun yet
+        (`own`), and of other machines that are certainly dead."""
         ...
 
     async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
@@ -220,6 +247,22 @@ class Journal(Protocol):
 
     async def close(self) -> None:
         """Let go of the file."""
+        ...
+
+
+class SharedStore(Store, Protocol):
+    """A store that gateways on several machines use at once; each writes a log of its own in it."""
+
+    def listen(self, heard: Callable[[Notice], None]) -> None:
+        """From now on, tell `heard` what other gateways changed; it must not block."""
+        ...
+
+    async def publish_checkpoint(self, signed: Checkpoint, note: bytes) -> None:
+        """Put our newest signed checkpoint where every other installation sees it."""
+        ...
+
+    async def checkpoints_elsewhere(self) -> Mapping[str, tuple[int, bytes]]:
+        """Every other installation's newest checkpoint: origin -> (size, signed note)."""
         ...
 
 

@@ -66,7 +66,7 @@ def test_a_good_one() -> None:
         ("people:", "people: [", "not YAML"),
         ("teams: {ml: {}}", "teams: &t {ml: {}}\nservices: *t", "aliases"),
         ("window: day", "window: year", "budgets.1.window"),
-        ("people:", "store: sqlite:/elsewhere\npeople:", "only `sqlite` is supported"),
+        ("people:", "store: mysql://elsewhere\npeople:", "store: `sqlite`"),
     ],
 )
 def test_mistakes_are_named(old: str, new: str, says: str) -> None:
@@ -108,3 +108,13 @@ def test_dollars(written: str | int | float, micros: int) -> None:
 def test_not_dollars(written: str) -> None:
     with pytest.raises(ValueError):
         usd_micros(written)
+
+
+@pytest.mark.parametrize("secret", ["u:hunter2@h", "u@h?password=hunter2", "u@h?sslpassword=hunter2", "u:hunter2@[h"])
+def test_a_stores_password_does_not_belong_where_agents_read(secret: str) -> None:
+    place, _, query = secret.partition("?")
+    url = f"postgresql://{place}/db" + (f"?{query}" if query else "")
+    told = wrong(GOOD.replace("people:", f"store: {url}\npeople:", 1))
+    assert "hunter2" not in told and "store: " in told
+    fine = parse(GOOD.replace("people:", "store: postgresql://u@h/db?sslmode=verify-full\npeople:", 1))
+    assert fine.store == "postgresql://u@h/db?sslmode=verify-full"

@@ -14,6 +14,7 @@ import click
 from comptroller.cli.client import Client, config_option, config_path
 from comptroller.compose import (
     archives_in,
+    checkpoints_elsewhere,
     make_archives,
     open_log,
     open_shelf,
@@ -218,6 +219,7 @@ def _verify_store(
     # The checkpoint is read before the log: a log that grows meanwhile still covers it.
     _, signed = _newest_checkpoint(paths, verifier)
     kept = [notes.verify_any_epoch(_read(earlier, "checkpoint"), verifier)] if earlier else []
+    kept += [notes.verify_any_epoch(note, verifier) for note in checkpoints_elsewhere(paths)]
     with open_log(paths) as log:
         if archive_folder is None:
             return verify_log(log.records(), signed, earlier=kept)

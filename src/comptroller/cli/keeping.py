@@ -36,7 +36,7 @@ def backup(output: Path | None, with_keys: bool, as_json: bool, config: Path | N
     """Back up store, public key and checkpoint to one checked file. The server may run meanwhile."""
     path = config_path(config)
     paths = Paths.of(path)
-    if _lies_here(path) and not paths.store.exists():
+    if not compose.has_store(paths):
         raise MissingError(f"there is no store `{paths.store}`", hint="comptroller serve or comptroller run makes one")
     if output is None:
         output = paths.backups / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
@@ -65,14 +65,6 @@ def backup(output: Path | None, with_keys: bool, as_json: bool, config: Path | N
         click.echo("  Keep it where you keep passwords; it is readable by you alone (mode 0600).", err=True)
     else:
         click.echo(f"  without the private keys: keep a copy of {paths.log_key} apart from it")
-
-
-def _lies_here(path: Path) -> bool:
-    """Whether the store is a file in the state folder, as it is where the configuration cannot be read."""
-    try:
-        return load_config(path).store == "sqlite"
-    except ConfigError:
-        return True
 
 
 def _check_outside(output: Path, path: Path) -> None:
@@ -125,7 +117,7 @@ def restore(
     for kept in (*checkpoints, *([file] if file is not None else [])):
         if not kept.is_file():
             raise MissingError(f"there is no file `{kept}`")
-    if in_place and _lies_here(path) and not paths.store.exists():
+    if in_place and not compose.has_store(paths):
         raise RefusedError(f"there is no store `{paths.store}`", hint="put it back first, or name a backup")
     done = compose.restore(
         paths, file, by=getpass.getuser(), reason=reason.strip(), checkpoints=checkpoints, key=_vkey(key)

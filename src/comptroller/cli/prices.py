@@ -236,7 +236,7 @@ def _fits(sku: str, pattern: str) -> bool:
 
 def _known_distrusts(paths: Paths) -> Sequence[Distrust]:
     """What the store knows; nothing where there is none yet."""
-    if not paths.store.exists():
+    if not (paths.store.exists() or paths.store_url.exists()):
         return ()
     from comptroller.compose import open_log
 

@@ -64,6 +64,7 @@ class EntryKind(StrEnum):
     FIELD_ERASED = "field.erased"
     STORE_RESTORED = "store.restored"
     AUDIT_ARCHIVED = "audit.archived"
+    LOG_WITNESSED = "log.witnessed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -474,6 +475,24 @@ class RetentionConfig(_Part):
         return {each: days for each in EntryClass if (days := getattr(self, each.value)) is not None}
 
 
+def _check_store(store: str) -> None:
+    """Raise ValueError for what is no store; no message repeats it, since a password may be in it."""
+    if store == "sqlite":
+        return
+    if not store.startswith(("postgresql://", "postgres://")):
+        raise ValueError("store: `sqlite` (in the state folder) or postgresql://USER@HOST:PORT/DATABASE")
+    try:
+        found = urlsplit(store)
+        secret = found.password is not None or {"password", "sslpassword"} & dict(parse_qsl(found.query)).keys()
+    except ValueError:
+        raise ValueError("store: this PostgreSQL URL cannot be read") from None
+    if secret:
+        raise ValueError(
+            "store: agents can read this file, so the password does not belong in it: put it into a passfile "
+            "(~/.pgpass, or passfile=FILE in the URL) or PGPASSWORD"
+        )
+
+
 class Config(_Part):
     """The whole of `comptroller.yaml`. `upstreams` (HOST: URL) is for development and demo; `private` names hosts
     that may resolve to private addresses."""
@@ -511,8 +530,7 @@ class Config(_Part):
                 raise ValueError(f"budgets: `{key[0]}` has two limits for {key[1]} per {key[2]}")
             if key[0].split("/")[0] != self.organization:
                 raise ValueError(f"budgets: scope `{key[0]}` does not begin with `{self.organization}`")
-        if self.store != "sqlite":
-            raise ValueError("store: only `sqlite` is supported, in the state folder")
+        _check_store(self.store)
         return self
 
     def path_of(self, agent: str) -> str:

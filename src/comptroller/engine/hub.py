@@ -44,6 +44,11 @@ class Hub:
         for event in self._waiters.get(key, ()):
             event.set()
 
+    def wake_everyone(self) -> None:
+        """Wake all who wait: nobody knows what was missed, so each looks for itself."""
+        for key in tuple(self._waiters):
+            self.wake(key)
+
     async def wait(self, key: str, timeout_seconds: float) -> bool:
         """Wait until `key` is woken; False when the time is up."""
         event = asyncio.Event()

@@ -152,9 +152,12 @@ class Runs:
             )
         return done.result
 
-    async def recover(self) -> int:
-        """After a crash: no box outlives its `serve`, so every active run has ended. Returns how many."""
-        active = [run for run in await self._store.runs() if run.state is RunState.ACTIVE]
+    async def recover(self, *, own: bool = True) -> int:
+        """After a crash: no box outlives its `serve`, so its active runs have ended. Returns how many.
+
+        Without `own`: only those of other machines whose `serve` is certainly dead.
+        """
+        active = (await self._store.stranded(own=own)).runs
         for run in active:
             await self.end(run.id, exit_code=None, reason="comptroller restarted")
         return len(active)

@@ -122,9 +122,12 @@ class Settler:
         """Dispatched, and nobody knows what became of it: the money stays held until somebody does."""
         await self._suspend(permit.reservation, why)
 
-    async def recover(self) -> int:
-        """After a crash: everything dispatched without an outcome goes to suspense. Returns how many."""
-        stranded = [r for r in await self._store.open_reservations() if r.state is ReservationState.DISPATCHED]
+    async def recover(self, *, own: bool = True) -> int:
+        """After a crash: everything dispatched without an outcome goes to suspense. Returns how many.
+
+        Without `own`: only what gateways of other machines left behind that are certainly dead.
+        """
+        stranded = (await self._store.stranded(own=own)).reservations
         for reservation in stranded:
             await self._suspend(reservation.id, RESTARTED)
         return len(stranded)

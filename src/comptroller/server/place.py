@@ -72,6 +72,11 @@ class Paths:
         return self.folder / "outage.journal"
 
     @property
+    def store_url(self) -> Path:
+        """Where the store is, when it is not in this folder: the setting `store` of the last `serve`."""
+        return self.folder / "store.url"
+
+    @property
     def control_socket(self) -> Path:
         """HTTP and JSON for the command line."""
         return self.folder / "control.sock"

@@ -65,6 +65,7 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "config.loaded": (".", "dim", "configuration"),
     "config.refused": ("x", "bad", "edit refused"),
     "field.erased": (".", "dim", "field erased"),
+    "log.witnessed": (".", "dim", "another log"),
     "store.restored": ("#", "bad", "restored"),
     "audit.archived": (".", "dim", "archived"),
 }

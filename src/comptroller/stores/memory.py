@@ -10,14 +10,14 @@ from typing import TypeVar
 from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
-from comptroller.core.brake import Brake, BrakeState, Run
+from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, AccountKey, Budget, BudgetState, budget_states
 from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.jcs import jcs
-from comptroller.core.reservation import HELD_STATES, Reservation
-from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.core.reservation import HELD_STATES, Reservation, ReservationState
+from comptroller.ports import Changes, Committed, Facts, Stranded, Wants
 from comptroller.stores.facts import FACT_ROWS_MAX
 from comptroller.stores.prepared import Prepared, prepare
 
@@ -163,6 +163,16 @@ class MemoryStore:
         """As `ports.Store.open_reservations`."""
         self._check_open()
         return tuple(item for item in self._reservations.values() if item.state in HELD_STATES)
+
+    async def stranded(self, *, own: bool = True) -> Stranded:
+        """As `ports.Store.stranded`."""
+        self._check_open()
+        if not own:
+            return Stranded()
+        return Stranded(
+            reservations=tuple(n for n in self._reservations.values() if n.state is ReservationState.DISPATCHED),
+            runs=tuple(run for run in self._runs.values() if run.state is RunState.ACTIVE),
+        )
 
     async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
         """As `ports.Store.holdings`."""

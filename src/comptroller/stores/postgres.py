@@ -11,9 +11,10 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -22,17 +23,19 @@ from comptroller.core.approval import Approval, ApprovalState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
+from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.distrust import Distrust
 from comptroller.core.epoch import installation_of
 from comptroller.core.errors import StoreError, StoreLostError, UsageError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
-from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.ports import Changes, Committed, Facts, Notice, Stranded, Wants
 from comptroller.stores.asks import QUEUED_COMMITS_MAX, Ask, tell
 from comptroller.stores.postgres_database import Place, check_durable, connect, driver, explained, explaining, place_of
 from comptroller.stores.postgres_facts import ADD_SCOPES, LockedFacts
+from comptroller.stores.postgres_listener import PostgresListener
 from comptroller.stores.postgres_migrations import MIGRATIONS, Migration, migrate
-from comptroller.stores.postgres_reader import PostgresReader, edge_of, number_of
+from comptroller.stores.postgres_reader import NODE_LOCK, PostgresReader, edge_of, number_of, root_of
 from comptroller.stores.postgres_rows import Batch, write_and_commit
 from comptroller.stores.prepared import prepare
 
@@ -52,16 +55,30 @@ KNOWN_SCOPES_MAX = 100_000
 HEARTBEAT_SECONDS = 10.0
 COMMIT_UNKNOWN_SECONDS_MAX = 10.0
 """How long the fate of a commit is asked for whose answer was lost."""
-NODE_LOCK = 0x434D504E
-"""`CMPN`: beside it, the number of the installation whose `serve` holds the advisory lock."""
-
 NODE_WAIT_SECONDS_MAX = 3.0
 
+CHECKPOINTS_KEPT_MAX = 1_000
+NOTE_BYTES_MAX = 4_096
+
+_SEEN = "UPDATE installations SET seen_at = now() WHERE number = %s"
+_PUBLISH = """INSERT INTO checkpoints (installation, size, root, note) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (installation, size) DO UPDATE SET root = excluded.root, note = excluded.note, at = now()"""
+_PRUNE = """DELETE FROM checkpoints WHERE installation = %s AND size < (SELECT coalesce(min(size), 0) FROM (
+    SELECT size FROM checkpoints WHERE installation = %s ORDER BY size DESC LIMIT %s) AS kept)"""
 _END_SESSION = """SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s
     AND objid = %s AND pid = %s AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 _BROKEN_OFF = ("40001", "40P01")
 UNKNOWN = "it is not known whether the last changes were recorded: what they may have cost stays held"
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """Work on the writer's connection that is no decision."""
+
+    work: Callable[[Connection], None]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[None]
 
 
 class PostgresStore:
@@ -83,7 +100,9 @@ class PostgresStore:
         self.cautions: tuple[str, ...] = ()
         self.number = 0
         self._steps = steps
-        self._queue: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Ask | _Job | None] = queue.SimpleQueue()
+        self._jobs: list[_Job] = []
+        self._listener: PostgresListener | None = None
         self._closing = False
         self._ended = False
         self._connection: Connection | None = None
@@ -91,7 +110,7 @@ class PostgresStore:
         self._edge = merkle.Edge()
         self._known_scopes: set[str] = set()
         self._heard_at = 0.0
-        self._reader = PostgresReader(place, origin)
+        self._reader = PostgresReader(place, origin, steps)
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
         self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
 
@@ -139,18 +158,21 @@ class PostgresStore:
             if asks and all(ask.wants.patient for ask in asks):
                 asks += self._waiting(PATIENCE_SECONDS_MAX)
             self._write_batch(asks)
+            while self._jobs:
+                self._do(self._jobs.pop(0))
             self._beat()
         self._drop_connection()
 
     def _waiting(self, timeout_seconds: float) -> list[Ask]:
         """Everything that waits, at least one where one comes in time. The end of the queue is remembered."""
-        found: list[Ask | None] = []
+        found: list[Ask | _Job | None] = []
         with suppress(queue.Empty):
             found.append(self._queue.get(timeout=timeout_seconds))
             while len(found) < BATCH_COMMITS_MAX:
                 found.append(self._queue.get_nowait())
         self._ended = self._ended or None in found
-        return [ask for ask in found if ask is not None and not ask.future.cancelled()]
+        self._jobs += [job for job in found if isinstance(job, _Job)]
+        return [ask for ask in found if isinstance(ask, Ask) and not ask.future.cancelled()]
 
     def _write_batch(self, asks: list[Ask]) -> None:
         """One transaction for all; whoever is not told of an error afterwards is durable."""
@@ -217,7 +239,7 @@ class PostgresStore:
         try:
             write_and_commit(connection, self.number, batch, facts.pending)
         except driver().OperationalError:
-            if not connection.closed or not self._was_committed(facts.transaction):
+            if not connection.closed or not self._was_committed(batch.name):
                 raise
         self._edge = batch.edge
         self.batches += 1
@@ -274,13 +296,26 @@ class PostgresStore:
             migrate(connection, self.place, self._steps)
             self.number = number_of(connection, self.origin)
             self._hold_node(connection)
-            self._edge = edge_of(connection, self.place, self.number)
+            self._edge = self._continued(connection)
         except BaseException:
             connection.close()
             raise
         self._connection, self._old_session = connection, connection.info.backend_pid
         self._known_scopes.clear()
         return connection
+
+    def _continued(self, connection: Connection) -> merkle.Edge:
+        """The log's edge in the store, which must continue what was acknowledged here. Raises `StoreError`."""
+        known, edge = self._edge, edge_of(connection, self.place, self.number)
+        if known.size and (
+            edge.size < known.size or root_of(connection, self.number, known.size) != merkle.root(known)
+        ):
+            raise StoreError(
+                f"the store `{self.place.shown}` went back: it lacks entries that were acknowledged (it has "
+                f"{edge.size} of {known.size}); a failover to a standby that was behind does this",
+                hint="end every `comptroller serve`, then: comptroller restore --in-place; it freezes everything",
+            )
+        return edge
 
     def _hold_node(self, connection: Connection) -> None:
         """Be this installation, as long as the connection lives. Raises `UsageError` where another program is.
@@ -309,21 +344,24 @@ class PostgresStore:
         self._heard_at = time.monotonic()
         try:
             connection = self._ready_connection()
-            connection.execute("UPDATE installations SET seen_at = now() WHERE number = %s", (self.number,))
+            connection.execute(_SEEN, (self.number,))
         except Exception:  # noqa: BLE001 (the next change finds the same, and says so to whoever waits)
             self._drop_connection()
 
-    def _was_committed(self, transaction: str) -> bool:
-        """Whether a transaction whose answer was lost became durable. Raises `StoreError` where nobody can say."""
+    def _was_committed(self, name: int) -> bool:
+        """Whether a batch whose answer was lost became durable. Raises `StoreError` where nobody can say.
+
+        Whoever holds this installation's lock again knows that the session which wrote it is over.
+        """
         self._drop_connection()
         deadline = time.monotonic() + COMMIT_UNKNOWN_SECONDS_MAX
         while True:
             with suppress(driver().Error, StoreError, UsageError):
-                row = (
-                    self._ready_connection().execute("SELECT pg_xact_status(%s::text::xid8)", (transaction,)).fetchone()
-                )
-                if row is not None and row[0] in ("committed", "aborted"):
-                    return bool(row[0] == "committed")
+                connection = self._ready_connection()
+                row = connection.execute("SELECT batch FROM installations WHERE number = %s", (self.number,)).fetchone()
+                # A commit of our own after it: where standbys must have it, this one waits until they do.
+                connection.execute(_SEEN, (self.number,))
+                return row is not None and bool(row[0] == name)
             if time.monotonic() > deadline:
                 raise StoreLostError(f"the store `{self.place.shown}` was lost while it committed", hint=UNKNOWN)
             time.sleep(ATTEMPT_PAUSE_SECONDS_MAX * 5)
@@ -399,11 +437,60 @@ class PostgresStore:
         """As `ports.Store.consistency`."""
         return await self._read(lambda reader: reader.consistency(old, new))
 
+    async def stranded(self, *, own: bool = True) -> Stranded:
+        """As `ports.Store.stranded`."""
+        return await self._read(lambda reader: reader.stranded(own=own))
+
+    # ------------------------------------------------------------ other machines
+
+    def listen(self, heard: Callable[[Notice], None]) -> None:
+        """From now on, tell `heard` what other gateways changed, in the running event loop."""
+        assert self._listener is None
+        self._listener = PostgresListener(self.place, self.number, heard)
+        self._listener.start()
+
+    async def publish_checkpoint(self, signed: Checkpoint, note: bytes) -> None:
+        """Put the newest signed checkpoint where every other installation sees it. Raises `StoreError`."""
+        if len(note) > NOTE_BYTES_MAX:
+            raise StoreError(f"a checkpoint over {NOTE_BYTES_MAX} bytes")
+
+        def write(connection: Connection) -> None:
+            with connection.transaction():
+                connection.execute(_PUBLISH, (self.number, signed.size, signed.root, note))
+                connection.execute(_PRUNE, (self.number, self.number, CHECKPOINTS_KEPT_MAX))
+
+        await self._on_writer(write)
+
+    async def checkpoints_elsewhere(self) -> Mapping[str, tuple[int, bytes]]:
+        """Every other installation's newest checkpoint: origin -> (size, signed note)."""
+        return await self._read(PostgresReader.checkpoints_elsewhere)
+
+    async def _on_writer(self, work: Callable[[Connection], None]) -> None:
+        """Work on the writer's connection, between two batches."""
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop, loop.create_future())
+        if self._closing:
+            raise StoreError("the store is closed")
+        self._queue.put(job)
+        await job.future
+
+    def _do(self, job: _Job) -> None:
+        failure: StoreError | None = None
+        try:
+            job.work(self._ready_connection())
+        except Exception as error:  # noqa: BLE001 (told to whoever asked)
+            self._drop_connection()
+            failure = error if isinstance(error, StoreError) else explained(error, self.place)
+        with suppress(RuntimeError):
+            job.loop.call_soon_threadsafe(_finish, job.future, failure)
+
     async def close(self) -> None:
         """As `ports.Store.close`: what was asked before is written first."""
         if self._closing:
             return
         self._closing = True
+        if self._listener is not None:
+            await self._listener.close()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._reads, self._reader.close)
         self._reads.shutdown(wait=False)
@@ -412,3 +499,12 @@ class PostgresStore:
     def _stop_writer(self) -> None:
         self._queue.put(None)
         self._writer.join()
+
+
+def _finish(future: asyncio.Future[None], failure: StoreError | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(None)
+    else:
+        future.set_exception(failure)

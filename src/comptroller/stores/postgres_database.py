@@ -6,6 +6,7 @@ Needs the extra `comptroller[postgres]`. No password ever reaches a message.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,16 @@ _HINTS = {
 }
 _LOST_CLASSES = ("08", "53", "57", "58", "XX")
 """SQLSTATEs by which the server cannot serve anybody: connection, resources, intervention, system, damage."""
+_WORDS = {
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "no pg_hba.conf entry": "28000",
+    "certificate": "28000",
+    "does not exist": "3D000",
+    "the database system is": "57P03",
+    "too many clients": "53300",
+}
+"""What libpq says where it could not connect, and hands on no code."""
 LOST = "the database server cannot be reached: it is tried again at the next use"
 
 
@@ -72,6 +83,8 @@ def driver() -> Any:
         raise MissingError(
             "the driver for PostgreSQL is not installed", hint="pip install 'comptroller[postgres]'"
         ) from error
+    # What goes wrong is told by errors; the driver's own notes about it would go to the terminal besides.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     return psycopg
 
 
@@ -122,7 +135,8 @@ def explained(error: BaseException, place: Place) -> StoreError:
     secret = str(place.parameters.get("password") or os.environ.get("PGPASSWORD") or "")
     if secret:
         text = text.replace(secret, "***")
-    hint = _HINTS.get(code, "nothing was recorded or released" if code else LOST)
+    known = code or next((found for words, found in _WORDS.items() if words in text), "")
+    hint = _HINTS.get(known, "nothing was recorded or released" if known else LOST)
     lost = code[:2] in _LOST_CLASSES or code == "25006"
     if not code:
         lost = isinstance(error, driver().OperationalError | driver().InterfaceError | OSError)

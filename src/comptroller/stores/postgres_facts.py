@@ -80,7 +80,6 @@ class LockedFacts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.pending = Pending()
-        self.transaction = ""
         self._locked: set[str] = set()
         self._budgets: dict[str, dict[tuple[str, str, str], Budget]] = {}
         self._brakes: dict[str, Brake] = {}
@@ -105,7 +104,6 @@ class LockedFacts:
         ask = self._connection.execute
         with self._connection.pipeline():
             ask("BEGIN")
-            begun = ask("SELECT pg_current_xact_id()::text")
             held = ask(_RESERVATIONS, (_texts(reservations), *_columns(calls, 3), FACT_ROWS_MAX)) if (
                 reservations or calls) else None  # fmt: skip
             things = ask(_HOLDINGS, (_texts(made), _texts(made_by))) if made or made_by else None
@@ -114,7 +112,6 @@ class LockedFacts:
             locked = ask(_SCOPES, (scopes, _texts(reservations))) if scopes or reservations else None
             budgets = ask(_BUDGETS, (scopes,)) if scopes else None
             brakes = ask(_BRAKES, (scopes,)) if scopes else None
-        self.transaction = str(next(iter(begun))[0])
         for reservation in map(rows.reservation_of, _documents(held)):
             self._reservations[reservation.id] = reservation
         for holding in map(rows.holding_of, _documents(things)):

@@ -22,7 +22,7 @@ Migration = Callable[["Connection"], None]
 # No foreign keys: each row written would be looked up once more, under a lock.
 _VERSION_1 = (
     """CREATE TABLE installations (number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, origin text NOT NULL UNIQUE,
-        seen_at timestamptz NOT NULL DEFAULT now())""",
+        seen_at timestamptz NOT NULL DEFAULT now(), batch bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50)""",
     """CREATE TABLE scopes (scope text PRIMARY KEY, depth smallint NOT NULL)""",
     """CREATE TABLE entries (installation integer NOT NULL, idx bigint NOT NULL CHECK (idx >= 0),
         run text NOT NULL, leaf bytea NOT NULL, PRIMARY KEY (installation, idx))""",

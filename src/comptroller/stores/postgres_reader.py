@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from comptroller.core import merkle
 from comptroller.core.approval import Approval, ApprovalState
-from comptroller.core.audit import Entry, PrivateField
+from comptroller.core.audit import Entry, EntryKind, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState, budget_states
 from comptroller.core.distrust import Distrust
@@ -19,10 +19,11 @@ from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.core.walk import Record
+from comptroller.ports import Stranded
 from comptroller.stores import rows
 from comptroller.stores.postgres_database import Place, connect, driver, explaining, kept_text, told_text
 from comptroller.stores.postgres_facts import read_accounts
-from comptroller.stores.postgres_migrations import MIGRATIONS, check
+from comptroller.stores.postgres_migrations import MIGRATIONS, Migration, check
 from comptroller.stores.reader import PAGE_ENTRIES_MAX, entry_of, parsed
 
 if TYPE_CHECKING:
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NODE_LOCK = 0x434D504E
+"""`CMPN`: beside it, the number of the installation whose `serve` holds the advisory lock."""
+GONE_SECONDS = 60.0
+"""A gateway whose connection broke comes back sooner."""
+
+_GONE = """SELECT number FROM installations i WHERE number <> %s
+    AND NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = i.number::oid
+        AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    AND seen_at < now() - make_interval(secs => %s)
+    AND pg_postmaster_start_time() < now() - make_interval(secs => %s)"""
 _RUN = "id, agent, owner, path, purpose, state, started_at, ended_at, exit_code, observed, unboxed"
 
 
@@ -41,7 +52,8 @@ class PostgresReader:
     Use it in one thread; every method raises `StoreError`.
     """
 
-    def __init__(self, place: Place, origin: str) -> None:
+    def __init__(self, place: Place, origin: str, steps: Sequence[Migration] = MIGRATIONS) -> None:
+        self._steps = steps
         self.place = place
         self.origin = installation_of(origin)
         self._connection: Connection | None = None
@@ -78,8 +90,8 @@ class PostgresReader:
         if self._connection is None or self._connection.closed:
             connection = connect(self.place, read_only=True)
             try:
-                version = check(connection, self.place)
-                if version < len(MIGRATIONS):
+                version = check(connection, self.place, self._steps)
+                if version < len(self._steps):
                     raise StoreError(
                         f"the store `{self.place.shown}` "
                         + (f"has the older store version {version}" if version else "is empty"),
@@ -160,6 +172,49 @@ class PostgresReader:
         where = "" if every else "WHERE state NOT IN ('closed', 'forgotten') "
         found = self._rows(f"SELECT document FROM holdings {where}ORDER BY seq")  # noqa: S608 (constants)
         return self._values(lambda row: rows.holding_of(json.loads(row[0])), found)
+
+    def stranded(self, *, own: bool, gone_seconds: float = GONE_SECONDS) -> Stranded:
+        """What this installation (`own`) and those that are certainly dead left behind, oldest first."""
+        gone = [row[0] for row in self._log(_GONE, NODE_LOCK, gone_seconds, gone_seconds)] + [self._number] * own
+        if not gone:
+            return Stranded()
+        held = self._rows(
+            "SELECT document FROM reservations WHERE state = 'dispatched' AND installation = ANY(%s) ORDER BY seq", gone
+        )
+        active = self._rows(
+            f"SELECT {_RUN} FROM runs WHERE state = 'active' AND installation = ANY(%s) ORDER BY started_at, id",  # noqa: S608 (constants)
+            gone,
+        )
+        return Stranded(
+            reservations=self._values(lambda row: rows.reservation_of(json.loads(row[0])), held),
+            runs=self._values(_run_of, active),
+        )
+
+    # ------------------------------------------------------------ checkpoints
+
+    def checkpoints_elsewhere(self) -> dict[str, tuple[int, bytes]]:
+        """Every other installation's newest checkpoint: origin -> (size, signed note)."""
+        found = self._log(
+            "SELECT DISTINCT ON (c.installation) i.origin, c.size, c.note FROM checkpoints c JOIN installations i "
+            "ON i.number = c.installation WHERE c.installation <> %s ORDER BY c.installation, c.size DESC"
+        )
+        return {told_text(origin): (size, bytes(note)) for origin, size, note in found}
+
+    def checkpoints_kept_elsewhere(self) -> tuple[bytes, ...]:
+        """Our own signed checkpoints where we cannot take them back: in the store, and in the logs of the others."""
+        here = self._log("SELECT note FROM checkpoints WHERE installation = %s ORDER BY size")
+        there = self._log(
+            "SELECT leaf FROM entries WHERE installation <> %s AND position(%s::bytea IN leaf) > 0 "
+            "ORDER BY installation, idx",
+            EntryKind.LOG_WITNESSED.value.encode(),
+        )
+        notes = [bytes(row[0]) for row in here]
+        for (leaf,) in there:
+            with suppress(ValueError, KeyError, TypeError):
+                seen = json.loads(leaf)
+                if seen["kind"] == EntryKind.LOG_WITNESSED.value and seen["body"]["origin"] == self.origin:
+                    notes.append(str(seen["body"]["note"]).encode())
+        return tuple(dict.fromkeys(notes))
 
     # ------------------------------------------------------------ the log
 
@@ -295,12 +350,10 @@ def edge_of(connection: Connection, place: Place, number: int) -> merkle.Edge:
     )
 
     def node(level: int, position: int) -> bytes:
-        found = connection.execute(
-            "SELECT hash FROM nodes WHERE installation = %s AND level = %s AND position = %s", (number, level, position)
-        ).fetchone()
+        found = _node(connection, number, level, position)
         if found is None:
             raise damaged
-        return bytes(found[0])
+        return found
 
     last = connection.execute(
         "SELECT idx, leaf FROM entries WHERE installation = %s ORDER BY idx DESC LIMIT 1", (number,)
@@ -313,6 +366,28 @@ def edge_of(connection: Connection, place: Place, number: int) -> merkle.Edge:
     if leaves is None or leaves[0] != size or (last is not None and merkle.leaf_hash(last[1]) != node(0, size - 1)):
         raise damaged
     return merkle.edge_at(size, node)
+
+
+def root_of(connection: Connection, number: int, size: int) -> bytes | None:
+    """The root of an installation's first `size` leaves, None where the store lacks them. Raises `psycopg.Error`."""
+
+    def node(level: int, position: int) -> bytes:
+        found = _node(connection, number, level, position)
+        if found is None:
+            raise LookupError
+        return found
+
+    try:
+        return merkle.root_at(size, node)
+    except LookupError:
+        return None
+
+
+def _node(connection: Connection, number: int, level: int, position: int) -> bytes | None:
+    found = connection.execute(
+        "SELECT hash FROM nodes WHERE installation = %s AND level = %s AND position = %s", (number, level, position)
+    ).fetchone()
+    return None if found is None else bytes(found[0])
 
 
 def _proof(make: Callable[[], Sequence[bytes]]) -> tuple[bytes, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,14 @@ ANYTHING = "anything"
 
 @dataclass(slots=True)
 class Batch:
-    """What the decisions of one transaction append to this installation's log, and what others should hear of."""
+    """What the decisions of one transaction append to this installation's log, and what others should hear of.
+
+    `name` tells it from all others: it is written with it, so that a commit whose answer is lost can be asked for. (A
+    transaction id cannot: after a crash the server may give the same one to another.)
+    """
 
     edge: merkle.Edge
+    name: int = field(default_factory=lambda: secrets.randbits(63))
     wrote: bool = False
     entries: list[Row] = field(default_factory=list)
     nodes: list[merkle.Node] = field(default_factory=list)
@@ -129,6 +135,9 @@ _DISTRUSTS = """INSERT INTO distrusts (key, trusted, reason, "by", at)
         at = excluded.at"""
 
 
+_NAME = "UPDATE installations SET batch = %s, seen_at = now() WHERE number = %s"
+
+
 def write_and_commit(connection: Connection, installation: int, batch: Batch, pending: Pending) -> None:
     """Write everything and commit, in one round trip. Raises `psycopg.Error`."""
     ask = connection.execute
@@ -158,6 +167,7 @@ def write_and_commit(connection: Connection, installation: int, batch: Batch, pe
         notice = batch.notice(installation)
         if notice:
             ask("SELECT pg_notify(%s, %s)", (CHANNEL, notice))
+        ask(_NAME, (batch.name, installation))
         ask("COMMIT")
 
 

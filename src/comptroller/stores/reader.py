@@ -18,6 +18,7 @@ from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.core.walk import Record
+from comptroller.ports import Stranded
 from comptroller.stores import migrations, rows
 from comptroller.stores.database import explaining, open_for_reading
 from comptroller.stores.facts import BUDGET_COLUMNS, read_accounts
@@ -108,6 +109,15 @@ class SqliteReader:
             "SELECT document FROM reservations WHERE state IN ('reserved', 'dispatched', 'suspense') ORDER BY seq"
         )
         return self._values(lambda row: rows.reservation_of(json.loads(row[0])), found)
+
+    def stranded(self) -> Stranded:
+        """What is dispatched, and the runs that are active, oldest first."""
+        held = self._rows("SELECT document FROM reservations WHERE state = 'dispatched' ORDER BY seq")
+        active = self._rows("SELECT * FROM runs WHERE state = 'active' ORDER BY started_at, id")
+        return Stranded(
+            reservations=self._values(lambda row: rows.reservation_of(json.loads(row[0])), held),
+            runs=self._values(rows.run_of, active),
+        )
 
     def holdings(self, *, every: bool = False) -> tuple[Holding, ...]:
         """What is still there, oldest first; with `every` also what is not."""

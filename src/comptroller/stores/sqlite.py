@@ -27,7 +27,7 @@ from comptroller.core.distrust import Distrust
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
-from comptroller.ports import Changes, Committed, Facts, Wants
+from comptroller.ports import Changes, Committed, Facts, Stranded, Wants
 from comptroller.stores.asks import QUEUED_COMMITS_MAX, Ask, tell
 from comptroller.stores.database import LOCK_WAIT_SECONDS_MAX, explained, explaining, insert_many, open_for_writing
 from comptroller.stores.hot import Hot
@@ -273,6 +273,10 @@ class SqliteStore:
     async def open_reservations(self) -> Sequence[Reservation]:
         """As `ports.Store.open_reservations`."""
         return await self._read(SqliteReader.open_reservations)
+
+    async def stranded(self, *, own: bool = True) -> Stranded:
+        """As `ports.Store.stranded`."""
+        return await self._read(SqliteReader.stranded) if own else Stranded()
 
     async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
         """As `ports.Store.holdings`."""
