@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 import subprocess
@@ -336,15 +337,18 @@ async def test_a_commit_whose_answer_is_lost_is_asked_for(server: PostgresServer
     assert any("no synchronous standby" in text for text in store.cautions)
     await write(store, Changes(entries=(draft("one"),)))
     server.configure(synchronous_standby_names="nobody")
-    waiting = asyncio.ensure_future(write(store, Changes(entries=(draft("two"),), runs=(run(1),))))
     found = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    while not (pid := await asyncio.to_thread(server.psql, found)):
-        await asyncio.sleep(0.05)
-    assert not waiting.done()
+    for number in itertools.count(1):  # until the server has heard of it
+        waiting = asyncio.ensure_future(write(store, Changes(entries=(draft("next"),), runs=(run(1),))))
+        pid = ""
+        while not waiting.done() and not pid:
+            pid = await asyncio.to_thread(server.psql, found)
+        if not waiting.done():
+            break
     await asyncio.to_thread(server.psql, f"SELECT pg_terminate_backend({pid})")
     await asyncio.to_thread(lambda: server.configure(synchronous_standby_names=""))
-    assert await waiting == (1,)
-    assert await store.size() == 2 and len(await store.runs()) == 1
+    assert await waiting == (number,)
+    assert await store.size() == number + 1 and len(await store.runs()) == 1
     await check_log(store)
     await store.close()
 
