@@ -338,7 +338,7 @@ async def test_a_commit_whose_answer_is_lost_is_asked_for(server: PostgresServer
     await write(store, Changes(entries=(draft("one"),)))
     server.configure(synchronous_standby_names="nobody")
     found = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    for number in itertools.count(1):  # until the server has heard of it
+    for number in itertools.count(1):  # noqa: B007 - until the server has heard of it
         waiting = asyncio.ensure_future(write(store, Changes(entries=(draft("next"),), runs=(run(1),))))
         pid = ""
         while not waiting.done() and not pid:
