@@ -63,10 +63,12 @@ no_main_cluster() {
     echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/comptroller.conf
 }
 
-# What the tests call; wheels bring the rest. Without Node.js its test is skipped, which fails only in CI.
+# What the tests call; wheels bring the rest. Without Node.js or Chromium (elsewhere than on Debian no plain package)
+# their tests are skipped, which fails only in CI.
 system() {
     missing=$(absent git:git ssh:openssh-client curl:curl)
     if may_install; then missing="$missing$(absent node:nodejs runuser:util-linux)"; fi
+    if may_install && grep -qx 'ID=debian' /etc/os-release; then missing="$missing$(absent chromium:chromium)"; fi
     if ! has_postgres; then
         missing="$missing postgresql"
         if may_install; then no_main_cluster; fi

@@ -17,6 +17,7 @@ def test_the_roots_of_the_machine_stay() -> None:
     steps = {step.target: step.content for step in trust.steps("OURS\n", [])}
     assert steps[trust.BUNDLE] == roots.rstrip(b"\n") + b"\nOURS\n"
     assert steps[trust.AUTHORITY] == b"OURS\n"
+    assert all(steps[path] == b'{"CACertificates": ["OURS"]}' for path in trust.BROWSER_POLICIES)
 
 
 def test_bundles_of_packages(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,12 @@ SYSTEM_BUNDLES = (
     "/usr/share/ca-certificates/trust-source/ca-bundle.pem",
 )
 """Where Debian, Fedora, SUSE, Alpine and Arch keep their roots."""
+BROWSER_POLICIES = (
+    "/etc/chromium/policies/managed/comptroller.json",
+    "/etc/opt/chrome/policies/managed/comptroller.json",
+    "/etc/opt/edge/policies/managed/comptroller.json",
+)
+"""Where Chromium, Playwright's builds of it, Chrome and Edge look: they take roots from no file and no variable."""
 _IN_ANY_PACKAGE = ("cacert.pem", "_vendor/certifi/cacert.pem", "botocore/cacert.pem")
 _IN_NAMED_PACKAGE = (
     "stripe/data/ca-certificates.crt",
@@ -66,6 +73,13 @@ def bundles_below(prefix: Path) -> tuple[Path, ...]:
     return tuple(Path(name) for name in dict.fromkeys(found) if os.path.isfile(name))
 
 
+def _browser_policy(authority_pem: str) -> bytes:
+    """The policy that makes a browser trust the authority: its DER in base64, which is what stands between PEM's
+    lines. https://chromeenterprise.google/policies/#CACertificates"""
+    lines = [line.strip() for line in authority_pem.splitlines()]
+    return json.dumps({"CACertificates": ["".join(line for line in lines if line and "-----" not in line)]}).encode()
+
+
 def steps(authority_pem: str, prefixes: Iterable[Path]) -> tuple[Content, ...]:
     """Our bundle over every bundle in view: the system's, and each one below `prefixes`. Links are followed, so that
     what lies at the end is covered too."""
@@ -78,5 +92,6 @@ def steps(authority_pem: str, prefixes: Iterable[Path]) -> tuple[Content, ...]:
     return (
         Content(target=BUNDLE, content=bundle),
         Content(target=AUTHORITY, content=authority),
+        *(Content(target=target, content=_browser_policy(authority_pem)) for target in BROWSER_POLICIES),
         *(Content(target=target, content=bundle) for target in targets),
     )
