@@ -140,14 +140,13 @@ INSIDE = (
     RELAY
     + """
 port, path, extra = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-here = socket.create_server(("127.0.0.1", port))
-threading.Thread(target=relay, args=(here, lambda: unix(path)), daemon=True).start()
+if extra != "no gateway":
+    here = socket.create_server(("127.0.0.1", port))
+    threading.Thread(target=relay, args=(here, lambda: unix(path)), daemon=True).start()
 os.environ["PYTHONPATH"] = sys.argv[4]
 if extra == "cluster":
     hole = socket.create_server(("127.0.0.1", 0))
     os.environ |= {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(hole.getsockname()[1])}
-if extra == "no gateway":
-    here.close()
 if extra == "no proxy":
     os.environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
 words = [sys.executable, "-P", "-m", "comptroller", "doctor", "--layer", "external", "--json"]
