@@ -16,6 +16,7 @@ from comptroller.core.errors import RefusedError, StoreError, StoreLostError
 from comptroller.core.escrow import SHARE_OPERATION
 from comptroller.core.estimate import Bound, Unit
 from comptroller.core.reservation import ReservationState
+from comptroller.core.spend import Grouping, Query, Spend
 from comptroller.core.verdict import VerdictKind
 from comptroller.core.window import Window
 from comptroller.stores.memory import MemoryStore
@@ -444,3 +445,28 @@ async def test_a_full_journal_denies_and_still_closes(outage: Outage) -> None:
     assert len(await outage.entries("action.allowed")) == len(permits)
     assert len(await outage.entries("action.settled")) == 5
     assert len(await outage.entries("brake.frozen")) == 1
+
+
+async def test_reports_hold_what_shares_hold(outage: Outage) -> None:
+    async def check() -> None:
+        grouping = Grouping(())
+        spend = Spend([grouping], Query())
+        for entry in await outage.entries():
+            spend.take(entry)
+        told = grouping.total().tallies[Unit.USD_MICROS]
+        assert told.total == await outage.taken(Unit.USD_MICROS)
+
+    await check()
+    await outage.lost()
+    done = await outage.ask(10)
+    assert done.permit is not None
+    await outage.settle(done.permit, 4)
+    assert await outage.found()
+    await check()
+    await outage.limit(Unit.USD_MICROS, USD_LIMIT // 2)
+    await outage.escrow.keep()
+    await check()
+    await outage.engine.runs.end(outage.runs[0].id, exit_code=0)
+    await outage.escrow.keep()
+    await check()
+    assert await outage.taken(Unit.USD_MICROS) == 4

@@ -238,6 +238,9 @@ BODIES = st.fixed_dictionaries(
         "resent": st.booleans(),
         "approved_by": JSONISH,
         "path": JSONISH,
+        "share": st.sampled_from(["r1", "s1"]) | JSONISH,
+        "instead_of": st.sampled_from(["r1", "s1"]) | JSONISH,
+        "amounts": st.just({"usd_micros": 5}) | JSONISH,
         "of_terms": st.dictionaries(st.sampled_from([unit.value for unit in Unit]), JSONISH, max_size=3) | JSONISH,
         "terms": st.lists(
             st.fixed_dictionaries(
@@ -255,7 +258,7 @@ DOCUMENTS = st.fixed_dictionaries(
     {"body": BODIES | JSONISH},
     optional={
         "kind": st.sampled_from(["action.allowed", "action.settled", "action.suspense", "run.started", "x"])
-        | st.sampled_from(["holding.opened", "holding.renewed", "holding.closed"])
+        | st.sampled_from(["holding.opened", "holding.renewed", "holding.closed", "share.taken", "share.returned"])
         | JSONISH,
         "at": st.just("2026-11-23T10:00:00Z") | JSONISH,
         "agent": JSONISH,

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from comptroller.core.escrow import SHARE_OPERATION
 from comptroller.core.estimate import Unit
 
 SPEND_UNITS = (
@@ -211,6 +212,9 @@ class Spend:
         if isinstance(kind, str) and kind.startswith(HOLDING):
             self._terms(document, body)
             return
+        if isinstance(kind, str) and kind.startswith(SHARE):
+            self._share(document, body)
+            return
         reservation = body.get("reservation")
         if isinstance(reservation, str) and reservation:
             before = self._charges.get(reservation)
@@ -273,6 +277,15 @@ class Spend:
             elif (opened := self._opened(document, body, amounts, creating)) is not None:
                 self._put(name, None, replace(opened, standing=standing))
 
+    def _share(self, document: Mapping[str, object], body: Mapping[str, object]) -> None:
+        """Shares for when the store is lost are held until they are given back, or taken anew in another's stead."""
+        name, amounts = body.get("share"), body.get("amounts")
+        over = body.get("instead_of") if isinstance(amounts, Mapping) else name
+        if isinstance(over, str) and (old := self._charges.get(over)) is not None:
+            self._put(over, old, replace(old, standing=Standing.SETTLED, amounts={}))
+        if isinstance(name, str) and isinstance(amounts, Mapping) and self._charges.get(name) is None:
+            self._put(name, None, self._opened(document, {"operation": SHARE_OPERATION}, _amounts(amounts)))
+
     def _opened(
         self,
         document: Mapping[str, object],
@@ -308,6 +321,7 @@ class Spend:
         return Charge(place, at, Standing.HELD, amounts, counted=self.query.covers(moment, whose.path))
 
 
+SHARE = "share."
 HOLDING = "holding."
 """What the kinds of entries of holdings begin with."""
 OPENED = "holding.opened"
