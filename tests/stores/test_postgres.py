@@ -484,6 +484,14 @@ async def test_a_newer_store_is_refused_and_an_older_one_brought_up_to_date(url:
         reader.size()
 
 
+async def test_many_first_gateways_make_one_store(url: str) -> None:
+    opened = await asyncio.gather(*(PostgresStore.open(url, origin=f"comptroller/{n}") for n in range(5)))
+    assert len({store.number for store in opened}) == 5
+    assert shared_server().psql("SELECT number FROM comptroller.schema_version") == str(len(MIGRATIONS))
+    for store in opened:
+        await store.close()
+
+
 async def test_what_is_not_ours_is_left_alone(url: str) -> None:
     shared_server().psql("CREATE SCHEMA comptroller; CREATE TABLE comptroller.theirs (value int)")
     with pytest.raises(StoreError, match="not a Comptroller store"):

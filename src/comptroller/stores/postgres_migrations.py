@@ -111,14 +111,19 @@ def migrate(connection: Connection, place: Place, migrations: Sequence[Migration
     """Make the schema or bring it up to date, in one transaction. Raises what a step raises, having changed nothing."""
     if check(connection, place, migrations) == len(migrations):
         return
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-        version = check(connection, place, migrations)
-        if not version:
-            _begin(connection, place)
-        for step in migrations[version:]:
-            step(connection)
-        connection.execute("UPDATE schema_version SET number = %s", (len(migrations),))
+    # Before the transaction: only one that begins later sees for certain what another gateway made meanwhile.
+    connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+    try:
+        with connection.transaction():
+            version = check(connection, place, migrations)
+            if not version:
+                _begin(connection, place)
+            for step in migrations[version:]:
+                step(connection)
+            connection.execute("UPDATE schema_version SET number = %s", (len(migrations),))
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (MIGRATION_LOCK,))
 
 
 def _begin(connection: Connection, place: Place) -> None:
