@@ -354,8 +354,9 @@ def test_what_the_server_is_told(project: Project) -> None:
         assert attach == {
             "op": "attach",
             "sockets": [{"role": role} for role in ("tcp", "dns-udp", "dns-tcp") * 2],
+            "ender": True,
         }
-        assert server.descriptors == 6
+        assert server.descriptors == 7
         assert exited == {"op": "exited", "code": 5}
 
 
