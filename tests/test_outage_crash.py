@@ -22,6 +22,7 @@ from comptroller.core.action import ActionClass
 from comptroller.core.audit import EntryKind
 from comptroller.core.errors import StoreLostError
 from comptroller.core.estimate import Unit
+from comptroller.core.reservation import ReservationState
 from comptroller.stores.postgres import PostgresStore
 from comptroller.stores.sqlite import SqliteStore
 from comptroller.testing.postgres_server import PostgresServer
@@ -99,6 +100,32 @@ async def test_postgres_is_killed_and_comes_back(tmp_path: Path, server: Postgre
     assert (await outage.sequencer.admit(outage.proposal(0, ActionClass.WRITE))).permit is not None
     await outage.end()
     await store.close()
+
+
+async def test_both_are_killed_and_come_back(tmp_path: Path, server: PostgresServer) -> None:
+    url = server.database("both")
+    store = await PostgresStore.open(url, origin=ORIGIN)
+    outage = await prepared(tmp_path, store)
+    before = await outage.ask(5)
+    server.kill()
+    try:
+        permits = [(await outage.ask(7, parameters={"n": n})).permit for n in range(4)]
+        assert before.permit is not None and permits[0] is not None
+        await outage.settle(permits[0], 3)
+        await outage.end()
+        await store.close()
+    finally:
+        server.start()
+    again = await PostgresStore.open(url, origin=ORIGIN)
+    outage.store = cast(LosableStore, Real(again))
+    told = await outage.start()
+    assert told is not None and told["actions"] == 4
+    assert await outage.taken(Unit.USD_MICROS) == 5 + 3 + 3 * 7
+    held = await again.open_reservations()
+    assert [item.state for item in held] == [ReservationState.SUSPENSE] * 4
+    assert len(await outage.entries("action.allowed")) == 5
+    await outage.end()
+    await again.close()
 
 
 # ---------------------------------------------------------------- a process of its own, to be killed

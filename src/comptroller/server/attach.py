@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
 from comptroller.core.config import BOX_LIMITS
-from comptroller.core.errors import ComptrollerError, UsageError
+from comptroller.core.errors import ComptrollerError, StoreLostError, UsageError
+from comptroller.core.escrow import SHARE_OPERATION
+from comptroller.core.estimate import Unit
 from comptroller.server.channel import Channel, ChannelError
 from comptroller.server.desk import Attached, Desk, SocketRole
 from comptroller.server.doors import RunDoors, Wanted
@@ -215,17 +217,20 @@ class _Attachment:
             await asyncio.gather(writer, return_exceptions=True)
             await asyncio.shield(self._end(run, code, reason, doors))
         if code is not None:
-            held = sum(
-                reservation.amounts.get(unit, 0)
-                for reservation in await self._desk.store.open_reservations()
-                if reservation.run == run.id
-                for unit in reservation.amounts
-                if unit == "usd_micros"
-            )
-            data = self._tally.data(run, held_usd_micros=held)
+            data = self._tally.data(run, held_usd_micros=await self._held(run))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WORDS_SECONDS):
                     await self._channel.send({"op": "summary", "text": self._tally.text(data), "data": data})
+
+    async def _held(self, run: Run) -> int:
+        """What its actions may yet prove to have cost; 0 where the store is lost. A share is none of it."""
+        with contextlib.suppress(StoreLostError):
+            return sum(
+                reservation.amounts.get(Unit.USD_MICROS, 0)
+                for reservation in await self._desk.store.open_reservations()
+                if reservation.run == run.id and reservation.operation != SHARE_OPERATION
+            )
+        return 0
 
     async def _end(self, run: Run, code: int | None, reason: str, doors: RunDoors) -> None:
         with contextlib.suppress(ComptrollerError):
