@@ -284,6 +284,11 @@ def test_what_an_agent_ends_in_other_words() -> None:
         assert [one.made.resource for one in closes(act(call, {member: value}), DONE)] == [resource]
     task = closes(act("ecs:StopTask", {"task": f"arn:aws:ecs:us-east-1:{OWN}:task/web/0abc"}), DONE)
     assert [one.made.resource for one in task] == ["default/0abc"]
+    for place in ("us-east-1:222222222222", f"eu-west-1:{OWN}"):
+        for call, member, kind in (("dynamodb:DeleteTable", "TableName", "table/t"),
+                                   ("cloudformation:DeleteStack", "StackName", "stack/s/0-1")):  # fmt: skip
+            elsewhere = f"arn:aws:{call.partition(':')[0]}:{place}:{kind}"
+            assert closes(act(call, {member: elsewhere}), DONE) == (), "the same name elsewhere is another thing"
     refused = replace(DONE, status=403, ok=False)
     assert closes(act("ec2:TerminateInstances", {"InstanceIds": ["i-1"]}), refused) == ()
     assert closes(act("ec2:RebootInstances", {"InstanceIds": ["i-1"]}), DONE) == ()

@@ -215,21 +215,36 @@ class Holdings:
         )
 
     async def asked(self, made: Iterable[Made], run: str) -> None:
-        """An agent's own action asked to stop or delete these: looked at until they are seen to rest or be gone."""
+        """An agent's own action asked to stop or delete these: looked at until they are seen to rest or be gone.
+
+        What is marked stays so: nobody puts off the end of the grace by asking.
+        """
         wanted = {key_of(thing) for thing in made}
+        why = f"asked by run {run}"
+
+        def turned(now: datetime, item: Holding) -> Holding | None:
+            if item.state is HoldingState.MARKED and item.why != why:
+                return replace(item, why=why)
+            if item.state in (HoldingState.LIVE, HoldingState.STOPPED):
+                return replace(item, state=HoldingState.STOPPING, state_at=now, why=why)
+            return None
+
         for holding in await self._store.holdings():
-            if key_of(holding) not in wanted:
-                continue
-            await self._turn(
-                holding,
-                EntryKind.HOLDING_STOPPING,
-                {"by": f"run {run}"},
-                lambda now, item: (
-                    replace(item, state=HoldingState.STOPPING, state_at=now, why=f"asked by run {run}")
-                    if item.state in (HoldingState.LIVE, HoldingState.MARKED, HoldingState.STOPPED)
-                    else None
-                ),
-            )
+            if key_of(holding) in wanted:
+                await self._turn(holding, EntryKind.HOLDING_STOPPING, {"by": f"run {run}"}, turned)
+
+    async def not_stopped(self, holding: Holding, *, why: str) -> None:
+        """An agent asked to stop it, and nobody has confirmed: from now on it is paid for, or stopped, as ever."""
+        await self._turn(
+            holding,
+            EntryKind.HOLDING_MARKED,
+            {"by": "comptroller"},
+            lambda now, item: (
+                replace(item, state=HoldingState.MARKED, state_at=now, why=why)
+                if item.state is HoldingState.STOPPING and not item.asked
+                else None
+            ),
+        )
 
     async def seen(self, holding: Holding, state: HoldingState, *, why: str) -> bool:
         """Its provider says that it rests, is gone, or lives after all. True where that was news."""
@@ -254,12 +269,11 @@ class Holdings:
 
     async def release_strays(self) -> int:
         """Settle terms that no holding is paid from any more (it was started again, or enlarged). Returns how many."""
-        paying = {item.term_reservation: item for item in await self._store.holdings(every=True)}
-        strays = [
-            item
-            for item in await self._store.open_reservations()
-            if item.state is ReservationState.RESERVED and item.id not in paying
-        ]
+        # INVARIANT: terms are read first. One that is set aside meanwhile is then no stray; the other way round it
+        # would be given back, and what it pays for would live unpaid.
+        terms_open = [n for n in await self._store.open_reservations() if n.state is ReservationState.RESERVED]
+        paying = {item.term_reservation for item in await self._store.holdings(every=True)}
+        strays = [item for item in terms_open if item.id not in paying]
         for stray in strays:
             await self._give_back(stray)
         return len(strays)

@@ -6,13 +6,14 @@ Several keepers may work on one store: each step is one decision of the book, an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from comptroller.core.brake import Brake
 from comptroller.core.errors import ComptrollerError, RefusedError
-from comptroller.core.holding import GRACE_SECONDS_DEFAULT, Holding, HoldingState
+from comptroller.core.holding import GRACE_SECONDS_DEFAULT, OVERRUN_SECONDS, Holding, HoldingState
 from comptroller.core.made import Liveness, Made
 from comptroller.decode.tags import HOLDING_OF, RUN
 from comptroller.engine.holdings import Holdings
@@ -27,8 +28,10 @@ LOOK_SECONDS = 15.0
 REST_LOOK_SECONDS = 3600.0
 """How often everything else is looked at."""
 STOP_AGAIN_SECONDS = 120
-"""After which what still lives is asked to stop once more."""
+"""After which what still lives is asked to stop once more; each further time that much later, `REST_LOOK_SECONDS` at
+most. What could not be asked is tried again after this long."""
 NO_ROOM = "no budget on its path has room for another term"
+NOT_STOPPED = "its run asked to stop it, and its provider has not confirmed"
 NO_RATE = "its price is not known, and what was set aside for it is used up"
 NO_WAY = "nothing here can stop it: stop it yourself, then take it off the books"
 GONE = "its provider says that it is gone"
@@ -113,7 +116,7 @@ class HoldingsKeeper:
             case HoldingState.MARKED:
                 await self._marked(holding, now, killed)
             case HoldingState.STOPPING:
-                await self._stopping(holding, now)
+                await self._stopping(holding, now, killed)
             case _:
                 await self._look(holding, now, REST_LOOK_SECONDS)
 
@@ -130,17 +133,28 @@ class HoldingsKeeper:
             await self._book.mark(holding, why=NO_RATE if holding.rate_usd_micros_per_hour is None else NO_ROOM)
 
     async def _marked(self, holding: Holding, now: datetime, killed: Brake | None) -> None:
-        if killed is None and holding.term_reservation and holding.why == NO_ROOM and await self._book.pay_on(holding):
+        paid = holding.term_reservation and holding.why in (NO_ROOM, NOT_STOPPED)
+        if killed is None and paid and await self._book.pay_on(holding):
             return
+        with contextlib.suppress(RefusedError):
+            # Whoever was told may have ended it: that is seen before it is paid on, or stopped once more.
+            await self._look(holding, now, OVERRUN_SECONDS if holding.why in (NO_WAY, NO_TAG) else STOP_AGAIN_SECONDS)
         await self._overrun(holding, now)
         if killed is not None or now >= holding.state_at + timedelta(seconds=self._rules().grace_seconds):
             await self._stop(holding, why=holding.why)
 
-    async def _stopping(self, holding: Holding, now: datetime) -> None:
+    async def _stopping(self, holding: Holding, now: datetime, killed: Brake | None) -> None:
         await self._overrun(holding, now)
-        if not await self._look(holding, now, LOOK_SECONDS) or not holding.asked:
+        waited, again = now - holding.state_at, timedelta(seconds=STOP_AGAIN_SECONDS)
+        due = holding.term_reservation and now >= holding.due_at(self._rules().grace_seconds)
+        if not holding.asked and (due or killed is not None):
+            await self._book.not_stopped(holding, why=NOT_STOPPED)
             return
-        if now >= holding.state_at + timedelta(seconds=STOP_AGAIN_SECONDS):
+        try:
+            await self._look(holding, now, LOOK_SECONDS if waited < again else STOP_AGAIN_SECONDS)
+        except RefusedError as error:
+            self._say(f"holding {holding.id}: {error.message}")
+        if holding.asked and waited >= min(again * holding.asked, timedelta(seconds=REST_LOOK_SECONDS)):
             await self._stop(holding, why=holding.why)
 
     async def _overrun(self, holding: Holding, now: datetime) -> None:
@@ -151,7 +165,8 @@ class HoldingsKeeper:
     async def _stop(self, holding: Holding, *, why: str) -> None:
         now, rules = self._clock.now(), self._rules()
         tried = self._tried.get(holding.id)
-        if holding.why in (NO_WAY, NO_TAG) and tried is not None and now < tried + timedelta(seconds=REST_LOOK_SECONDS):
+        wait = REST_LOOK_SECONDS if holding.why in (NO_WAY, NO_TAG) else STOP_AGAIN_SECONDS
+        if tried is not None and now < tried + timedelta(seconds=wait):
             return
         self._tried[holding.id] = now
         way = self._orders.way_to_end(holding, delete=holding.kind in rules.delete)

@@ -221,9 +221,19 @@ def _resources(kind: Kind, template: Mapping[str, Any], action: Action, *, exact
         return
     if kind.service == "ecs" and "cluster" not in action.parameters and "cluster" in template:
         names[0] = [DEFAULT_CLUSTER]
+    if any(_elsewhere(name, action) for told in names.values() for name in told):
+        return
     columns = [names.get(number, []) for number in range(kind.count)]
     for row in itertools.islice(itertools.product(*columns), NAMES_MAX):
         yield kind.resource(row)
+
+
+def _elsewhere(name: str, action: Action) -> bool:
+    """Whether a name is the ARN of something in another account or region: a thing here may be called the same."""
+    if not name.startswith("arn:"):
+        return False
+    fit = _ARN.fullmatch(name)
+    return fit is None or fit[2] not in ("", action.region) or fit[3] not in ("", action.account)
 
 
 def listing(place: Made, tags: Mapping[str, str], *, agent: str, run: str) -> tuple[Action, ...]:
