@@ -162,6 +162,7 @@ def test_our_labels_are_ours() -> None:
     path = f"{DEPLOYMENTS}/web"
     merge = {"content_type": "application/merge-patch+json"}
     patch = {"content_type": "application/json-patch+json"}
+    strategic = {"content_type": "application/strategic-merge-patch+json"}
 
     def touches(body: object, **headers: str) -> bool:
         return touches_our_tags(decoded("PATCH", path, json.dumps(body).encode(), **headers))
@@ -169,6 +170,18 @@ def test_our_labels_are_ours() -> None:
     assert touches({"metadata": {"labels": {"comptroller/run": None}}}, **merge)
     assert touches({"metadata": {"labels": None}}, **merge)
     assert not touches({"metadata": {"labels": {"app": "x"}}}, **merge)
+    for replaced in (
+        {"metadata": {"labels": {"$patch": "replace", "app": "x"}}},
+        {"metadata": {"$patch": "replace", "name": "web"}},
+        {"metadata": {"$retainKeys": ["name"]}},
+        {"metadata": {"labels": {"$retainKeys": ["app"]}}},
+        {"metadata": None},
+        {"$patch": "replace", "metadata": {"name": "web"}},
+    ):
+        assert touches(replaced, **strategic), replaced
+    strategy = {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
+    assert not touches(strategy, **strategic), "as kubectl writes it"
+    assert not touches({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a/b"]}}, **strategic)
     assert touches([{"op": "remove", "path": "/metadata/labels/comptroller~1run"}], **patch)
     assert touches([{"op": "replace", "path": "/metadata/labels", "value": {}}], **patch)
     assert not touches([{"op": "add", "path": "/metadata/labels/app", "value": "x"}], **patch)

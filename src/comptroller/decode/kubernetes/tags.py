@@ -14,6 +14,9 @@ PREFIX = "comptroller/"
 LABEL_CHARACTERS_MAX = 63
 LOOKING = frozenset({ActionClass.READ, ActionClass.REVEAL})
 
+REPLACING = frozenset({"$patch", "$retainKeys"})
+"""Directives of a strategic merge that take away what they do not name."""
+
 _NOT_IN_A_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -77,6 +80,8 @@ def touches_our_tags(action: Action) -> bool:
     manifest = action.parameters.get("manifest")
     if isinstance(manifest, list):
         return any(_patches(mapping(one)) for one in manifest)
+    if kind_name(action.operation)[1] == "patch" and _replaces(manifest):
+        return True
     own = {f"{PREFIX}agent": spelled(action.agent)} if kind_name(action.operation)[1] == "update" else None
     return any(_touches(labels, own) for labels in _labels(manifest, 0))
 
@@ -91,6 +96,19 @@ def _patches(operation: Mapping[str, Value]) -> bool:
         or places[0] in whole
         or any(_touches(labels, None) for labels in _labels(operation.get("value"), 0))
     )
+
+
+def _replaces(document: Value) -> bool:
+    """Whether a merge puts something in the place of all metadata or labels: by null, or by a directive."""
+    for name in ("metadata", "labels", ""):
+        if not isinstance(document, Mapping):
+            return True
+        if not REPLACING.isdisjoint(document):
+            return True
+        if name not in document:
+            return False
+        document = document[name]
+    return False
 
 
 def _touches(labels: Value, own: Mapping[str, str] | None) -> bool:
