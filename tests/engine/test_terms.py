@@ -202,3 +202,16 @@ def test_the_same_name_in_another_cluster_is_another_thing() -> None:
         for host in ("https://a.example:6443", "https://b.example:6443")
     )
     assert terms.key_of(one) != terms.key_of(other)
+
+
+@given(rate=st.integers(3600, 10**9), length=st.sampled_from([300, 3600]), seconds=st.integers(0, 5000))
+def test_a_term_cut_short_is_used_for_as_long_as_it_lasted(rate: int, length: int, seconds: int) -> None:
+    amounts = {Unit.USD_MICROS: over(rate, length), Unit.USD_MICROS_PER_HOUR: rate}
+    term = Reservation(
+        id="t", run="r", agent="bot", operation="x", digest="", retry_token="", state=ReservationState.RESERVED,
+        amounts=amounts, lines=(), created_at=NOW,
+    )  # fmt: skip
+    used = terms.cut_short(term, NOW + timedelta(seconds=seconds))
+    lasted = min(seconds, length)
+    assert used[Unit.USD_MICROS_PER_HOUR] == 0
+    assert rate * lasted // 3600 <= used[Unit.USD_MICROS] <= min(amounts[Unit.USD_MICROS], over(rate, lasted + 20))

@@ -5,14 +5,17 @@ An action counts at the time, and in the day, of its allow: where its budgets ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
 from comptroller.core.escrow import SHARE_OPERATION
 from comptroller.core.estimate import Unit
+
+V = TypeVar("V")
 
 SPEND_UNITS = (
     Unit.USD_MICROS,
@@ -176,6 +179,16 @@ class Grouping:
         return whole
 
 
+class Remembered(Protocol[V]):
+    """What the fold remembers by name: a dictionary, or something that keeps it on disk."""
+
+    def get(self, key: str, /) -> V | None:
+        """What was last put there."""
+        ...
+
+    def __setitem__(self, key: str, value: V, /) -> None: ...
+
+
 class Spend:
     """The fold: `take` every entry of the log in order, then read the groupings.
 
@@ -188,16 +201,16 @@ class Spend:
         groupings: Iterable[Grouping],
         query: Query,
         *,
-        charges: MutableMapping[str, Charge] | None = None,
-        runs: MutableMapping[str, Principal] | None = None,
+        charges: Remembered[Charge] | None = None,
+        runs: Remembered[Principal] | None = None,
         known: Callable[[str], Principal | None] = lambda _: None,
     ) -> None:
         self.groupings = tuple(groupings)
         self.query = query
         self.first = ""
         self.last = ""
-        self._charges: MutableMapping[str, Charge] = {} if charges is None else charges
-        self._runs: MutableMapping[str, Principal] = {} if runs is None else runs
+        self._charges: Remembered[Charge] = {} if charges is None else charges
+        self._runs: Remembered[Principal] = {} if runs is None else runs
         self._known = known
 
     def take(self, document: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from comptroller.core.action import Action
 from comptroller.core.approval import Approval
 from comptroller.core.audit import EntryDraft, EntryKind
-from comptroller.core.brake import Brake
+from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.budget import scopes_of
 from comptroller.core.errors import ConflictError, RefusedError
 from comptroller.core.estimate import Outcome, Unit
@@ -251,8 +251,8 @@ class Holdings:
         if state is HoldingState.LIVE:
             return await self._turn(
                 holding,
-                EntryKind.HOLDING_RENEWED,
-                {},
+                EntryKind.HOLDING_MARKED,
+                {"by": "comptroller"},
                 lambda now, item: (
                     replace(item, state=HoldingState.MARKED, state_at=now, why=why)
                     if item.state is HoldingState.STOPPED
@@ -281,14 +281,20 @@ class Holdings:
     async def drift(self, body: Mapping[str, object]) -> None:
         """What the reconciler found that the books do not say."""
         now = self._clock.now()
-        entry = self._scribe.draft(EntryKind.HOLDING_DRIFT, at=now, body=body)
+        beside = {"resource": body["resource"]}
+        entry = self._scribe.draft(
+            EntryKind.HOLDING_DRIFT,
+            at=now,
+            body={name: value for name, value in body.items() if name not in beside},
+            private=beside,
+        )
         done = await self._store.commit(Wants(now=now), lambda _: (Changes(entries=(entry,)), None))
         self._hub.publish(EntryKind.HOLDING_DRIFT.value, {"index": done.indices[0], **body})
 
     def killed_by(self, holding: Holding, brakes: Iterable[Brake]) -> Brake | None:
         """The kill under which it is to be stopped."""
         scopes = scopes_of(holding.path)
-        return next((brake for brake in brakes if brake.state.value == "killed" and brake.scope in scopes), None)
+        return next((brake for brake in brakes if brake.state is BrakeState.KILLED and brake.scope in scopes), None)
 
     # ------------------------------------------------------------ within
 
@@ -323,11 +329,7 @@ class Holdings:
             term = facts.reservation
             if term is None or term.state is not ReservationState.RESERVED:
                 return Changes(), None
-            seconds = (now - term.created_at).total_seconds() + 1
-            used = {
-                unit: 0 if unit is terms.RATE else min(amount, int(amount * seconds // TERM_SECONDS_DEFAULT) + 1)
-                for unit, amount in term.amounts.items()
-            }
+            used = terms.cut_short(term, now)
             entry = self._scribe.draft(
                 EntryKind.ACTION_SETTLED,
                 at=now,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from comptroller.core.action import Action, Value
 from comptroller.core.budget import Account, BudgetState, shortages
 from comptroller.core.estimate import Unit
-from comptroller.core.holding import Holding, HoldingState, over, split
+from comptroller.core.holding import SECONDS_PER_HOUR, Holding, HoldingState, over, split
 from comptroller.core.made import Made
 from comptroller.core.reservation import (
     AccountDelta,
@@ -182,6 +182,17 @@ def ended(
         accounts=(*done[1], *(_settled_at_once(gap) if gap is not None else ())),
         actual=spent,
     )
+
+
+def cut_short(term: Reservation, now: datetime) -> dict[Unit, int]:
+    """What of a term is used that ends at `now` because another took its place; its own rate says how long it was."""
+    rate = term.amounts.get(RATE)
+    length = term.amounts.get(Unit.USD_MICROS, 0) * SECONDS_PER_HOUR // rate if rate else TERM_SECONDS_DEFAULT
+    seconds = max(0, int((now - term.created_at).total_seconds())) + 1
+    return {
+        unit: 0 if unit is RATE else min(amount, -(-amount * seconds // max(length, 1)))
+        for unit, amount in term.amounts.items()
+    }
 
 
 def carries_run(action: Action) -> bool:

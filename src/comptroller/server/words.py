@@ -282,7 +282,7 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             by = f" · by {body['by']}" if body.get("by") else ""
             return f"{body.get('operation')} · {body.get('way')}{by}"
         case "holding.drift":
-            return f"{body.get('kind')} {body.get('resource')} in {body.get('region')} · {body.get('drift')}"
+            return f"{body.get('kind')} {beside.get('resource', '')} in {body.get('region')} · {body.get('drift')}"
         case _ if kind.startswith("holding."):
             return holding_text({**body, "resource": beside.get("resource", ""), "why": beside.get("reason", "")})
         case "budget.suspense_high":

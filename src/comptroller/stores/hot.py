@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from comptroller.core.approval import Approval
@@ -28,7 +28,7 @@ from comptroller.stores.facts import (
     read_holdings,
     read_scopes,
 )
-from comptroller.stores.prepared import Prepared
+from comptroller.stores.prepared import Pending, Prepared
 from comptroller.stores.rows import Row
 
 ROWS_MAX = 50_000
@@ -41,27 +41,12 @@ class _Scope:
     brake: Brake | None
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Rows by key, the last version of each, in the order of their first."""
-
-    runs: dict[object, Row] = field(default_factory=dict)
-    budgets: dict[object, Row] = field(default_factory=dict)
-    accounts: dict[object, Row] = field(default_factory=dict)
-    reservations: dict[object, Row] = field(default_factory=dict)
-    approvals: dict[object, Row] = field(default_factory=dict)
-    brakes: dict[object, Row] = field(default_factory=dict)
-    distrusts: dict[object, Row] = field(default_factory=dict)
-    holdings: dict[object, Row] = field(default_factory=dict)
-    budgets_removed: dict[object, Row] = field(default_factory=dict)
-
-
 class Hot:
     """Belongs to one connection and one thread. Every method may raise `sqlite3.Error`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._pending = _Pending()
+        self._pending = Pending()
         self.forget()
 
     def forget(self) -> None:
@@ -210,7 +195,7 @@ class Hot:
 
     def flush(self) -> None:
         """Write what is pending, a table a statement: each must win back the interpreter lock."""
-        pending, self._pending = self._pending, _Pending()
+        pending, self._pending = self._pending, Pending()
         for head, columns, table, tail in (
             ("INSERT INTO accounts", 8, pending.accounts, _ACCOUNTS),
             ("INSERT INTO reservations (id, run, digest, retry_token, state, created_at, document)", 7,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from comptroller.core.approval import Approval
@@ -21,7 +20,7 @@ from comptroller.ports import Changes, Facts, Wants
 from comptroller.stores import rows
 from comptroller.stores.facts import FACT_ROWS_MAX
 from comptroller.stores.postgres_database import kept_text, told_text
-from comptroller.stores.prepared import Prepared
+from comptroller.stores.prepared import Pending, Prepared
 from comptroller.stores.rows import Row
 
 if TYPE_CHECKING:
@@ -57,21 +56,6 @@ ACCOUNTS = """SELECT a.scope, a.unit, a."window", a.start, a.settled, a.dispatch
     JOIN accounts a ON a.scope = k.scope AND a.unit = k.unit AND a."window" = k.win AND a.start = k.start"""
 ADD_SCOPES = """INSERT INTO scopes SELECT s, cardinality(string_to_array(s, '/')) FROM unnest(%s::text[]) AS s
     ORDER BY 2 DESC, 1 ON CONFLICT DO NOTHING"""
-
-
-@dataclass(slots=True)
-class Pending:
-    """Rows by key, the last version of each, in the order of their first."""
-
-    runs: dict[object, Row] = field(default_factory=dict)
-    budgets: dict[object, Row] = field(default_factory=dict)
-    accounts: dict[object, Row] = field(default_factory=dict)
-    reservations: dict[object, Row] = field(default_factory=dict)
-    approvals: dict[object, Row] = field(default_factory=dict)
-    brakes: dict[object, Row] = field(default_factory=dict)
-    distrusts: dict[object, Row] = field(default_factory=dict)
-    holdings: dict[object, Row] = field(default_factory=dict)
-    budgets_removed: dict[object, Row] = field(default_factory=dict)
 
 
 class LockedFacts:

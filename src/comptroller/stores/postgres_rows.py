@@ -12,8 +12,7 @@ from comptroller.core import merkle
 from comptroller.core.brake import RunState
 from comptroller.ports import Changes
 from comptroller.stores.postgres_database import kept_text
-from comptroller.stores.postgres_facts import Pending
-from comptroller.stores.prepared import Prepared
+from comptroller.stores.prepared import Pending, Prepared
 from comptroller.stores.rows import Row
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ What passes here can fail afterwards only because of the disk; so a bad decision
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from comptroller.core import merkle
 from comptroller.core.audit import EntryDraft, leaf_bytes
@@ -44,6 +44,21 @@ class Prepared:
     erase: tuple[Row, ...]
     archived: tuple[Row, ...]
     """(entry that says so, first, last)."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """Rows not written yet, by key: the last version of each, in the order of their first."""
+
+    runs: dict[object, Row] = field(default_factory=dict)
+    budgets: dict[object, Row] = field(default_factory=dict)
+    accounts: dict[object, Row] = field(default_factory=dict)
+    reservations: dict[object, Row] = field(default_factory=dict)
+    approvals: dict[object, Row] = field(default_factory=dict)
+    brakes: dict[object, Row] = field(default_factory=dict)
+    distrusts: dict[object, Row] = field(default_factory=dict)
+    holdings: dict[object, Row] = field(default_factory=dict)
+    budgets_removed: dict[object, Row] = field(default_factory=dict)
 
 
 def prepare(changes: Changes, edge: merkle.Edge, accounts_of: AccountsOf) -> Prepared:

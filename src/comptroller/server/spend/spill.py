@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -19,8 +19,8 @@ KEPT_MAX = 20_000
 """How many values are kept in memory."""
 
 
-class Spilled(MutableMapping[str, V], Generic[V]):
-    """Text to values that `encode` writes as text. Iterating and deleting are not needed, and refused.
+class Spilled(Generic[V]):
+    """`core.spend.Remembered`: text to values that `encode` writes as text.
 
     Raises `UsageError` where the temporary file cannot be written.
     """
@@ -43,14 +43,13 @@ class Spilled(MutableMapping[str, V], Generic[V]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
 
-    def __getitem__(self, key: str) -> V:
+    def get(self, key: str) -> V | None:
+        """What was last put there."""
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
         found = self._file.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone() if self._spilled else None
-        if found is None:
-            raise KeyError(key)
-        return self._decode(found[0])
+        return self._decode(found[0]) if found is not None else None
 
     def __setitem__(self, key: str, value: V) -> None:
         self._kept[key] = value
@@ -73,15 +72,6 @@ class Spilled(MutableMapping[str, V], Generic[V]):
                 hint="make room in the temporary folder (SQLITE_TMPDIR names another), or report on less: --since",
             ) from error
         self._spilled = True
-
-    def __delitem__(self, key: str) -> None:
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[str]:
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        raise NotImplementedError
 
 
 def spilled_charges(kept_max: int = KEPT_MAX) -> Spilled[Charge]:
