@@ -14,6 +14,7 @@ from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
 from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.escrow import Note
 from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.holding import Holding
@@ -54,7 +55,7 @@ class Wants:
 
     `scopes`: budgets (with the account of the window that `now` lies in) and brakes of these paths.
     `digest_of`: (run, digest) -> its approvals, newest first. `call`: (run, digest, retry token) -> its reservations.
-    `holdings_of`: a run -> what it made that is still there.
+    `holdings_of`: a run -> what it made that is still there. `documents`: (kind, scope) -> those that are open.
     `patient`: nobody waits for it, so it may wait a few milliseconds to be written together with others.
     """
 
@@ -67,6 +68,8 @@ class Wants:
     reservation: str = ""
     holding: str = ""
     holdings_of: str = ""
+    document: str = ""
+    documents: tuple[tuple[DocumentKind, str], ...] = ()
     patient: bool = False
 
 
@@ -83,6 +86,8 @@ class Facts:
     reservation: Reservation | None = None
     holding: Holding | None = None
     holdings: tuple[Holding, ...] = ()
+    document: Document | None = None
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +109,7 @@ class Changes:
     brakes: tuple[Brake, ...] = ()
     distrusts: tuple[Distrust, ...] = ()
     holdings: tuple[Holding, ...] = ()
+    documents: tuple[Document, ...] = ()
     erase: tuple[tuple[int, str], ...] = ()
     archived: tuple[tuple[int, int], ...] = ()
 
@@ -182,6 +188,17 @@ class Store(Protocol):
 
     async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
         """What is still there, oldest first; with `every` also what is closed or forgotten."""
+        ...
+
+    async def documents(
+        self, kind: DocumentKind, *, scope: str | None = None, every: bool = False
+    ) -> Sequence[Document]:
+        """Documents of a kind (and of one scope) that are open, in the order they were first written; with `every` also
+        what is over."""
+        ...
+
+    async def document(self, document_id: str) -> Document | None:
+        """One document, open or not."""
         ...
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:

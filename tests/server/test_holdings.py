@@ -15,7 +15,7 @@ ADOPT = {"kind": "aws:ec2:instance", "resource": "i-0abc", "agent": "bot", "regi
 
 async def test_only_an_operator_takes_on_takes_off_and_deletes(place: Place) -> None:
     operations = Operations(desk=place.desk, pulse=Pulse(place.desk.hub))
-    nobody = Caller(person=Person(name="cleo", groups=frozenset(), via="uid:7"), operator=False)
+    nobody = Caller(person=Person(name="cleo", groups=frozenset(), via="uid:7"), roles=frozenset())
     for work in (
         operations.adopt_holding(nobody, **ADOPT),
         operations.forget_holding(nobody, "x", reason="r"),

@@ -31,13 +31,27 @@ class GrantState(StrEnum):
     REVOKED = "revoked"
 
 
+class Assurance(StrEnum):
+    """How sure it is that the person themselves answers: by the kernel's word, a signed-in browser, an API token, a
+    chat tool, or a passkey that signed this very question."""
+
+    SOCKET = "socket"
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 (a kind)
+    CHAT = "chat"
+    PASSKEY = "passkey"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who answers. `name` is the configured person, `via` how they were recognised (`uid:1000`, `page`)."""
+    """Who answers. `name` is the configured person, `via` how they were recognised (`uid:1000`, `page`). `proof` is
+    what a passkey signed (JSON values only), empty without one."""
 
     name: str
     groups: frozenset[str]
     via: str
+    assurance: Assurance = Assurance.SOCKET
+    proof: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +63,8 @@ class Vote:
     at: datetime
     self_approved: bool = False
     comment: str = ""
+    assurance: Assurance = Assurance.SOCKET
+    proof: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +157,8 @@ def with_vote(approval: Approval, person: Person, now: datetime, *, ceiling: int
         at=now,
         self_approved=person.name == approval.owner,
         comment=comment,
+        assurance=person.assurance,
+        proof=person.proof,
     )
     votes = (*(v for v in approval.votes if v.person != person.name), vote)
     ceilings = [c for c in (approval.ceiling_usd_micros, ceiling) if c is not None]

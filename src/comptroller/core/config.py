@@ -28,6 +28,7 @@ from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
 from comptroller.core.holding import GRACE_SECONDS_DEFAULT
 from comptroller.core.retention import KEPT_DAYS_MAX, KEPT_DAYS_MIN, EntryClass
+from comptroller.core.role import ROLES_DEFAULT, Role
 from comptroller.core.window import Window
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -107,9 +108,11 @@ class TeamConfig(_Part):
 
 
 class PersonConfig(_Part):
-    """A person who may answer. The name is their operating-system user name."""
+    """A person: the groups they answer for, and what they are to the installation. On its own machine the name is
+    their operating-system user name."""
 
     groups: tuple[Name, ...] = Field(default=(), strict=False)
+    roles: tuple[Annotated[Role, Field(strict=False)], ...] = Field(default=ROLES_DEFAULT, strict=False, min_length=1)
 
 
 class LimitConfig(_Part):

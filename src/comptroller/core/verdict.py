@@ -58,7 +58,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obligation:
-    """Whom a rule wants asked. `exclude` holds roles (`agent`, `owner`) that may not answer."""
+    """Whom a rule wants asked. `exclude` holds roles (`agent`, `owner`) that may not answer; `assurance` is `passkey`
+    where only a signed yes counts."""
 
     rule: str
     approvers: str = APPROVERS_DEFAULT
@@ -66,6 +67,7 @@ class Obligation:
     exclude: frozenset[str] = frozenset({"agent"})
     ttl_seconds: int = TTL_SECONDS_DEFAULT
     reason: str = ""
+    assurance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

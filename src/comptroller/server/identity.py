@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from comptroller.core.approval import Person
 from comptroller.core.config import Config
+from comptroller.core.role import Right, Role, rights_of
 
 _UCRED = struct.Struct("iII")
 NAME_CHARS_MAX = 63
@@ -17,10 +18,19 @@ NAME_CHARS_MAX = 63
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A recognised person. `operator` owns the installation (or is root): may set budgets, thaw and stop the server."""
+    """A recognised person, and what they are to this installation."""
 
     person: Person
-    operator: bool
+    roles: frozenset[Role]
+
+    def may(self, right: Right) -> bool:
+        """Whether any of their roles carries `right`."""
+        return right in rights_of(self.roles)
+
+    @property
+    def operator(self) -> bool:
+        """Whether they may let agents go on, set budgets and settle."""
+        return self.may(Right.OPERATE)
 
 
 def peer_uid(connection: socket.socket) -> int:
@@ -44,12 +54,13 @@ def person_name(user: str) -> str:
 
 
 def caller_of(uid: int, *, config: Config, owner_uid: int) -> Caller | None:
-    """Who `uid` is: a configured person, the installation's owner or root; None for anyone else."""
+    """Who `uid` is: a configured person; its owner or root, who have every role; None for anyone else."""
     user = os_user(uid)
-    operator = uid in (0, owner_uid)
-    name = person_name(user) if operator else user
+    owner = uid in (0, owner_uid)
+    name = person_name(user) if owner else user
     known = config.people.get(name)
-    if known is None and not operator:
+    if known is None and not owner:
         return None
     groups = frozenset(known.groups) if known else frozenset()
-    return Caller(person=Person(name=name, groups=groups, via=f"uid:{uid}"), operator=operator)
+    roles = frozenset(Role if owner else known.roles if known else ())
+    return Caller(person=Person(name=name, groups=groups, via=f"uid:{uid}"), roles=roles)

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from comptroller.core.approval import ApprovalState
+from comptroller.core.approval import ApprovalState, Assurance, Person
 from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.server import words
 from comptroller.server.identity import Caller
@@ -333,7 +333,8 @@ def _cookies(request: Request) -> list[str]:
 
 def _through_page(caller: Caller) -> Caller:
     person = caller.person
-    return Caller(person=type(person)(name=person.name, groups=person.groups, via="page"), operator=caller.operator)
+    through = Person(name=person.name, groups=person.groups, via="page", assurance=Assurance.SESSION)
+    return Caller(person=through, roles=caller.roles)
 
 
 def _bar(row: Json) -> Json:

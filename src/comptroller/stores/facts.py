@@ -10,6 +10,7 @@ from functools import lru_cache
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Brake
 from comptroller.core.budget import Account, AccountKey, Budget
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.stores import rows
@@ -50,6 +51,23 @@ def read_holdings(connection: sqlite3.Connection, run: str) -> tuple[Holding, ..
     """All holdings of a run, in the order they were first written. Raises `sqlite3.Error`."""
     found = connection.execute("SELECT document FROM holdings WHERE run = ? ORDER BY seq", (run,)).fetchall()
     return tuple(rows.holding_of(json.loads(row[0])) for row in found)
+
+
+DOCUMENT_COLUMNS = "id, kind, scope, open, at, body"
+"""As `rows.document_of` takes them."""
+
+
+def read_documents(connection: sqlite3.Connection, kind: DocumentKind, scope: str) -> tuple[Document, ...]:
+    """The open documents of a kind and scope, in the order they were first written. Raises `sqlite3.Error`."""
+    sql = f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE kind = ? AND open = 1 AND scope = ? ORDER BY seq"  # noqa: S608 (constants)
+    return tuple(map(rows.document_of, connection.execute(sql, (kind.value, scope)).fetchall()))
+
+
+def read_document(connection: sqlite3.Connection, document_id: str) -> Document | None:
+    """One document, open or not. Raises `sqlite3.Error`."""
+    sql = f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE id = ?"  # noqa: S608 (constants)
+    row = connection.execute(sql, (document_id,)).fetchone()
+    return rows.document_of(row) if row else None
 
 
 def read_accounts(connection: sqlite3.Connection, keys: Sequence[AccountKey]) -> Mapping[AccountKey, Account]:

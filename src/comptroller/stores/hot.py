@@ -15,6 +15,7 @@ from datetime import datetime
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Brake, BrakeState, Run
 from comptroller.core.budget import Account, AccountKey, Budget, BudgetState, budget_states
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Facts, Wants
@@ -25,6 +26,8 @@ from comptroller.stores.facts import (
     read_accounts,
     read_approvals,
     read_calls,
+    read_document,
+    read_documents,
     read_holdings,
     read_scopes,
 )
@@ -58,11 +61,13 @@ class Hot:
         self._approvals: dict[str, Approval] = {}
         self._reservations: dict[str, Reservation] = {}
         self._holdings: dict[str, dict[str, Holding]] = {}
+        self._documents: dict[tuple[DocumentKind, str], dict[str, Document]] = {}
 
     def trim(self) -> None:
         """Between transactions: stay within `ROWS_MAX`."""
         rows_held = len(self._accounts) + len(self._runs) + len(self._approvals) + len(self._reservations)
-        if rows_held + len(self._scopes) + sum(map(len, self._holdings.values())) > ROWS_MAX:
+        rows_held += sum(map(len, self._holdings.values())) + sum(map(len, self._documents.values()))
+        if rows_held + len(self._scopes) + len(self._documents) > ROWS_MAX:
             self.forget()
 
     # ------------------------------------------------------------ facts
@@ -82,6 +87,10 @@ class Hot:
             holding=self._holding(wants.holding) if wants.holding else None,
             holdings=tuple(item for item in self._made_by(wants.holdings_of).values() if item.open)
             if wants.holdings_of
+            else (),
+            document=self._document(wants.document) if wants.document else None,
+            documents=tuple(item for key in wants.documents for item in self._open_documents(*key).values())
+            if wants.documents
             else (),
         )
 
@@ -152,6 +161,19 @@ class Hot:
             known = self._holdings[run] = {item.id: item for item in read_holdings(self._connection, run)}
         return known
 
+    def _document(self, document_id: str) -> Document | None:
+        """Few ask for one by its name: written out first, then asked of the disk."""
+        self.flush()
+        return read_document(self._connection, document_id)
+
+    def _open_documents(self, kind: DocumentKind, scope: str) -> dict[str, Document]:
+        known = self._documents.get((kind, scope))
+        if known is None:
+            self.flush()
+            found = read_documents(self._connection, kind, scope)
+            known = self._documents[kind, scope] = {item.id: item for item in found}
+        return known
+
     def _of_call(self, call: tuple[str, str, str]) -> tuple[Reservation, ...]:
         """Calls with an idempotency token are few: written out first, then asked of the disk."""
         self.flush()
@@ -192,6 +214,17 @@ class Hot:
         for holding, row in zip(changes.holdings, prepared.holdings, strict=True):
             self._made_by(holding.run)[holding.id] = holding
             pending.holdings[holding.id] = row
+        for document, row in zip(changes.documents, prepared.documents, strict=True):
+            self._keep_document(document)
+            pending.documents[document.id] = row
+
+    def _keep_document(self, document: Document) -> None:
+        """Among those of its kind and scope while it is open, where these are known; it may have had another scope."""
+        for (kind, scope), known in self._documents.items():
+            if document.open and (kind, scope) == (document.kind, document.scope):
+                known[document.id] = document
+            else:
+                known.pop(document.id, None)
 
     def flush(self) -> None:
         """Write what is pending, a table a statement: each must win back the interpreter lock."""
@@ -206,6 +239,7 @@ class Hot:
             ("INSERT OR REPLACE INTO brakes", 5, pending.brakes, ""),
             ("INSERT OR REPLACE INTO distrusts", 5, pending.distrusts, ""),
             ("INSERT INTO holdings (id, run, state, document)", 4, pending.holdings, _HOLDINGS),
+            ("INSERT INTO documents (id, kind, scope, open, at, body)", 6, pending.documents, _DOCUMENTS),
         ):  # fmt: skip
             if table:
                 insert_many(self._connection, head, columns, list(table.values()), tail)
@@ -227,6 +261,12 @@ _APPROVALS = (
 )
 
 _HOLDINGS = "ON CONFLICT (id) DO UPDATE SET run = excluded.run, state = excluded.state, document = excluded.document"
+
+
+_DOCUMENTS = (
+    "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, scope = excluded.scope, open = excluded.open, "
+    "at = excluded.at, body = excluded.body"
+)
 
 
 def _remove_budgets(connection: sqlite3.Connection, keys: Iterable[Row]) -> None:

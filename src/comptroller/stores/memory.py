@@ -13,6 +13,7 @@ from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, AccountKey, Budget, BudgetState, budget_states
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.jcs import jcs
@@ -44,6 +45,7 @@ class MemoryStore:
         self._brakes: dict[str, Brake] = {}
         self._distrusts: dict[str, Distrust] = {}
         self._holdings: dict[str, Holding] = {}
+        self._documents: dict[str, Document] = {}
 
     # ------------------------------------------------------------ writing
 
@@ -77,6 +79,8 @@ class MemoryStore:
             reservation=self._reservations.get(wants.reservation),
             holding=self._holdings.get(wants.holding),
             holdings=tuple(n for n in self._holdings.values() if n.run == wants.holdings_of and n.open),
+            document=self._documents.get(wants.document),
+            documents=tuple(n for n in self._documents.values() if n.open and (n.kind, n.scope) in wants.documents),
         )
 
     def _apply(self, changes: Changes, prepared: Prepared) -> None:
@@ -104,6 +108,7 @@ class MemoryStore:
         self._brakes |= {brake.scope: brake for brake in changes.brakes}
         self._distrusts |= {item.key: item for item in changes.distrusts}
         self._holdings |= {item.id: item for item in changes.holdings}
+        self._documents |= {item.id: item for item in changes.documents}
         for index, name in changes.erase:
             self._private.get(index, {}).pop(name, None)
         for _, first, last in prepared.archived:
@@ -178,6 +183,19 @@ class MemoryStore:
         """As `ports.Store.holdings`."""
         self._check_open()
         return tuple(item for item in self._holdings.values() if every or item.open)
+
+    async def documents(
+        self, kind: DocumentKind, *, scope: str | None = None, every: bool = False
+    ) -> Sequence[Document]:
+        """As `ports.Store.documents`."""
+        self._check_open()
+        found = (item for item in self._documents.values() if item.kind is kind and scope in (None, item.scope))
+        return tuple(item for item in found if every or item.open)
+
+    async def document(self, document_id: str) -> Document | None:
+        """As `ports.Store.document`."""
+        self._check_open()
+        return self._documents.get(document_id)
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
         """As `ports.Store.entries`."""

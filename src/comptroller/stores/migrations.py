@@ -89,7 +89,17 @@ def _archived(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE entries ADD COLUMN archived INTEGER CHECK (archived > idx)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings, _archived)
+def _documents(connection: sqlite3.Connection) -> None:
+    """5 -> 6: what people made besides: accounts, tokens, standing grants."""
+    connection.execute(
+        """CREATE TABLE documents (id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, scope TEXT NOT NULL,
+        open INTEGER NOT NULL CHECK (open IN (0, 1)), at TEXT NOT NULL, body TEXT NOT NULL,
+        seq INTEGER PRIMARY KEY) STRICT"""
+    )
+    connection.execute("CREATE INDEX documents_by_scope ON documents (kind, open, scope)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings, _archived, _documents)
 """Step n leads from version n to n + 1. Steps are only ever added."""
 
 

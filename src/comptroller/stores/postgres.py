@@ -25,6 +25,7 @@ from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
 from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.epoch import installation_of
 from comptroller.core.errors import StoreError, StoreLostError, UsageError
 from comptroller.core.holding import Holding
@@ -412,6 +413,16 @@ class PostgresStore:
     async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
         """As `ports.Store.holdings`."""
         return await self._read(lambda reader: reader.holdings(every=every))
+
+    async def documents(
+        self, kind: DocumentKind, *, scope: str | None = None, every: bool = False
+    ) -> Sequence[Document]:
+        """As `ports.Store.documents`."""
+        return await self._read(lambda reader: reader.documents(kind, scope=scope, every=every))
+
+    async def document(self, document_id: str) -> Document | None:
+        """As `ports.Store.document`."""
+        return await self._read(lambda reader: reader.document(document_id))
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
         """As `ports.Store.entries`."""

@@ -1,8 +1,8 @@
 """The facts of one batch of decisions, read under lock from PostgreSQL, and the rows that the batch changes.
 
-Every gateway locks in the same order, so that none ever waits in a circle: reservations, holdings, runs, approvals,
-each by id, then scopes from the leaf to the root. Whoever writes a budget, an account or a brake holds the row of its
-scope. Nothing is remembered beyond the transaction: another gateway may have changed it.
+Every gateway locks in the same order, so that none ever waits in a circle: reservations, holdings, documents, runs,
+approvals, each by id, then scopes from the leaf to the root. Whoever writes a budget, an account or a brake holds the
+row of its scope. Nothing is remembered beyond the transaction: another gateway may have changed it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Brake, BrakeState, Run
 from comptroller.core.budget import Account, AccountKey, Budget, budget_states
+from comptroller.core.document import Document
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
 from comptroller.ports import Changes, Facts, Wants
@@ -38,6 +39,11 @@ _RESERVATIONS = """SELECT seq, document FROM reservations WHERE id IN (
 _HOLDINGS = """SELECT seq, document FROM holdings WHERE id IN (
     SELECT unnest(%s::text[]) UNION
     SELECT h.id FROM unnest(%s::text[]) AS k (run) JOIN holdings h ON h.run = k.run
+    ) ORDER BY id FOR UPDATE"""
+_DOCUMENTS = """SELECT seq, id, kind, scope, open, at, body FROM documents WHERE id IN (
+    SELECT unnest(%s::text[]) UNION
+    SELECT d.id FROM unnest(%s::text[], %s::text[]) AS k (kind, scope)
+        JOIN documents d ON d.kind = k.kind AND d.open = 1 AND d.scope = k.scope
     ) ORDER BY id FOR UPDATE"""
 _RUNS = """SELECT id, agent, owner, path, purpose, state, started_at, ended_at, exit_code, observed, unboxed FROM runs
     WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE"""
@@ -72,6 +78,7 @@ class LockedFacts:
         self._approvals: dict[str, Approval] = {}
         self._reservations: dict[str, Reservation] = {}
         self._holdings: dict[str, Holding] = {}
+        self._documents: dict[str, Document] = {}
 
     # ------------------------------------------------------------ reading
 
@@ -85,12 +92,15 @@ class LockedFacts:
         approvals = {each.approval for each in wants if each.approval}
         made = {each.holding for each in wants if each.holding}
         made_by = {each.holdings_of for each in wants if each.holdings_of}
+        papers = {each.document for each in wants if each.document}
+        kinds = sorted({(kind.value, scope) for each in wants for kind, scope in each.documents})
         ask = self._connection.execute
         with self._connection.pipeline():
             ask("BEGIN")
             held = ask(_RESERVATIONS, (_texts(reservations), *_columns(calls, 3), FACT_ROWS_MAX)) if (
                 reservations or calls) else None  # fmt: skip
             things = ask(_HOLDINGS, (_texts(made), _texts(made_by))) if made or made_by else None
+            written = ask(_DOCUMENTS, (_texts(papers), *_columns(kinds, 2))) if papers or kinds else None
             running = ask(_RUNS, (_texts(runs),)) if runs else None
             asked = ask(_APPROVALS, (_texts(approvals), *_columns(questions, 2))) if approvals or questions else None
             locked = ask(_SCOPES, (scopes, _texts(reservations))) if scopes or reservations else None
@@ -100,6 +110,8 @@ class LockedFacts:
             self._reservations[reservation.id] = reservation
         for holding in map(rows.holding_of, _documents(things)):
             self._holdings[holding.id] = holding
+        for document in map(document_of, sorted(written.fetchall()) if written else ()):
+            self._documents[document.id] = document
         for run in map(_run_of, running.fetchall() if running else ()):
             self._runs[run.id] = run
         for approval in map(rows.approval_of, _documents(asked)):
@@ -159,6 +171,10 @@ class LockedFacts:
             holdings=tuple(item for item in self._holdings.values() if item.run == wants.holdings_of and item.open)
             if wants.holdings_of
             else (),
+            document=self._documents.get(wants.document),
+            documents=tuple(n for n in self._documents.values() if n.open and (n.kind, n.scope) in wants.documents)
+            if wants.documents
+            else (),
         )
 
     def _of_question(self, run: str, digest: str) -> tuple[Approval, ...]:
@@ -210,6 +226,9 @@ class LockedFacts:
         for holding, row in zip(changes.holdings, prepared.holdings, strict=True):
             self._holdings[holding.id] = holding
             pending.holdings[holding.id] = row
+        for document, row in zip(changes.documents, prepared.documents, strict=True):
+            self._documents[document.id] = document
+            pending.documents[document.id] = row
 
 
 def read_accounts(connection: Connection, keys: Sequence[AccountKey]) -> dict[AccountKey, Account]:
@@ -239,6 +258,12 @@ def _columns(found: Sequence[tuple[str, ...]], count: int) -> list[list[str]]:
 def _documents(found: psycopg.Cursor[Any] | None) -> list[Any]:
     """Parsed documents, in the order in which they were first written."""
     return [json.loads(text) for _, text in sorted(found.fetchall())] if found is not None else []
+
+
+def document_of(row: Row) -> Document:
+    """The document in its sequence number and the columns of `documents`."""
+    *texts, body = row[1:]
+    return rows.document_of((*(told_text(part) if isinstance(part, str) else part for part in texts), body))
 
 
 def _run_of(row: Row) -> Run:

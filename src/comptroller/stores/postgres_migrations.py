@@ -81,7 +81,17 @@ def _archived(connection: Connection) -> None:
     connection.execute("ALTER TABLE entries ADD COLUMN archived bigint CHECK (archived > idx)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _archived)
+def _documents(connection: Connection) -> None:
+    """2 -> 3: what people made besides: accounts, tokens, standing grants."""
+    connection.execute(
+        """CREATE TABLE documents (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text NOT NULL UNIQUE,
+        kind text NOT NULL, scope text NOT NULL, open smallint NOT NULL CHECK (open IN (0, 1)), at text NOT NULL,
+        body text NOT NULL)"""
+    )
+    connection.execute("CREATE INDEX documents_by_scope ON documents (kind, open, scope)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _archived, _documents)
 """Step n leads from version n to n + 1. Steps are only ever added; what they add must suit the gateways of the version
 before, until these are replaced."""
 

@@ -14,6 +14,7 @@ from comptroller.core.audit import Entry, EntryKind, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState, budget_states
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.epoch import installation_of
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
@@ -21,8 +22,9 @@ from comptroller.core.reservation import Reservation
 from comptroller.core.walk import Record
 from comptroller.ports import Stranded
 from comptroller.stores import rows
+from comptroller.stores.facts import DOCUMENT_COLUMNS
 from comptroller.stores.postgres_database import Place, connect, driver, explaining, kept_text, told_text
-from comptroller.stores.postgres_facts import read_accounts
+from comptroller.stores.postgres_facts import document_of, read_accounts
 from comptroller.stores.postgres_migrations import MIGRATIONS, Migration, check
 from comptroller.stores.reader import PAGE_ENTRIES_MAX, entry_of, parsed
 
@@ -172,6 +174,21 @@ class PostgresReader:
         where = "" if every else "WHERE state NOT IN ('closed', 'forgotten') "
         found = self._rows(f"SELECT document FROM holdings {where}ORDER BY seq")  # noqa: S608 (constants)
         return self._values(lambda row: rows.holding_of(json.loads(row[0])), found)
+
+    def documents(self, kind: DocumentKind, *, scope: str | None = None, every: bool = False) -> tuple[Document, ...]:
+        """Documents of a kind, in the order they were first written."""
+        where = f"kind = %s{'' if every else ' AND open = 1'}{'' if scope is None else ' AND scope = %s'}"
+        found = self._rows(
+            f"SELECT seq, {DOCUMENT_COLUMNS} FROM documents WHERE {where} ORDER BY seq",  # noqa: S608 (constants)
+            kind.value,
+            *(() if scope is None else (kept_text(scope),)),
+        )
+        return self._values(document_of, found)
+
+    def document(self, document_id: str) -> Document | None:
+        """One document, open or not."""
+        found = self._rows(f"SELECT seq, {DOCUMENT_COLUMNS} FROM documents WHERE id = %s", kept_text(document_id))  # noqa: S608 (constants)
+        return next(iter(self._values(document_of, found)), None)
 
     def stranded(self, *, own: bool, gone_seconds: float = GONE_SECONDS) -> Stranded:
         """What this installation (`own`) and those that are certainly dead left behind, oldest first."""

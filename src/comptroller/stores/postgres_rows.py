@@ -110,6 +110,12 @@ _HOLDINGS = """INSERT INTO holdings (id, run, state, document)
     SELECT id, run, state, document FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
         WITH ORDINALITY AS k (id, run, state, document, position) ORDER BY position
     ON CONFLICT (id) DO UPDATE SET run = excluded.run, state = excluded.state, document = excluded.document"""
+_DOCUMENTS = """INSERT INTO documents (id, kind, scope, open, at, body)
+    SELECT id, kind, scope, open, at, body
+        FROM unnest(%b::text[], %b::text[], %b::text[], %s::smallint[], %b::text[], %b::text[])
+        WITH ORDINALITY AS k (id, kind, scope, open, at, body, position) ORDER BY position
+    ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, scope = excluded.scope, open = excluded.open,
+        at = excluded.at, body = excluded.body"""
 _RUNS = """INSERT INTO runs (installation, id, agent, owner, path, purpose, state, started_at, ended_at, exit_code,
         observed, unboxed)
     SELECT %s, * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
@@ -146,6 +152,7 @@ def write_and_commit(connection: Connection, installation: int, batch: Batch, pe
             (_RESERVATIONS, (installation,), map(_with_scopes, pending.reservations.values()), (6, 7)),
             (_APPROVALS, (), pending.approvals.values(), (5,)),
             (_HOLDINGS, (), pending.holdings.values(), (3,)),
+            (_DOCUMENTS, (), pending.documents.values(), (5,)),
             (_RUNS, (installation,), pending.runs.values(), ()),
             (_BUDGETS, (), pending.budgets.values(), ()),
             (_BUDGETS_REMOVED, (), pending.budgets_removed.values(), ()),

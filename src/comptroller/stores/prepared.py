@@ -41,6 +41,7 @@ class Prepared:
     brakes: tuple[Row, ...]
     distrusts: tuple[Row, ...]
     holdings: tuple[Row, ...]
+    documents: tuple[Row, ...]
     erase: tuple[Row, ...]
     archived: tuple[Row, ...]
     """(entry that says so, first, last)."""
@@ -58,6 +59,7 @@ class Pending:
     brakes: dict[object, Row] = field(default_factory=dict)
     distrusts: dict[object, Row] = field(default_factory=dict)
     holdings: dict[object, Row] = field(default_factory=dict)
+    documents: dict[object, Row] = field(default_factory=dict)
     budgets_removed: dict[object, Row] = field(default_factory=dict)
 
 
@@ -94,13 +96,14 @@ def _prepare(changes: Changes, edge: merkle.Edge, accounts_of: AccountsOf) -> Pr
         brakes=tuple(map(rows.brake_row, changes.brakes)),
         distrusts=tuple(map(rows.distrust_row, changes.distrusts)),
         holdings=tuple(map(rows.holding_row, changes.holdings)),
+        documents=tuple(map(rows.document_row, changes.documents)),
         erase=tuple((index, name) for index, name in changes.erase),
         archived=_archived(changes, first),
     )
     for table in (
         prepared.entries, prepared.private, prepared.runs, prepared.budgets, prepared.budgets_removed,
         prepared.accounts, prepared.reservations, prepared.approvals, prepared.brakes, prepared.distrusts,
-        prepared.holdings, prepared.erase, prepared.archived,
+        prepared.holdings, prepared.documents, prepared.erase, prepared.archived,
     ):  # fmt: skip
         _check_columns(table)
     return prepared

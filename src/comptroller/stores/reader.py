@@ -14,6 +14,7 @@ from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState, budget_states
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
@@ -21,7 +22,7 @@ from comptroller.core.walk import Record
 from comptroller.ports import Stranded
 from comptroller.stores import migrations, rows
 from comptroller.stores.database import explaining, open_for_reading
-from comptroller.stores.facts import BUDGET_COLUMNS, read_accounts
+from comptroller.stores.facts import BUDGET_COLUMNS, DOCUMENT_COLUMNS, read_accounts
 
 T = TypeVar("T")
 
@@ -118,6 +119,20 @@ class SqliteReader:
             reservations=self._values(lambda row: rows.reservation_of(json.loads(row[0])), held),
             runs=self._values(rows.run_of, active),
         )
+
+    def documents(self, kind: DocumentKind, *, scope: str | None = None, every: bool = False) -> tuple[Document, ...]:
+        """Documents of a kind, in the order they were first written."""
+        where = f"kind = ?{'' if every else ' AND open = 1'}{'' if scope is None else ' AND scope = ?'}"
+        found = self._rows(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE {where} ORDER BY seq",  # noqa: S608 (constants)
+            (kind.value, *(() if scope is None else (scope,))),
+        )
+        return self._values(rows.document_of, found)
+
+    def document(self, document_id: str) -> Document | None:
+        """One document, open or not."""
+        found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE id = ?", (document_id,))  # noqa: S608 (constants)
+        return next(iter(self._values(rows.document_of, found)), None)
 
     def holdings(self, *, every: bool = False) -> tuple[Holding, ...]:
         """What is still there, oldest first; with `every` also what is not."""

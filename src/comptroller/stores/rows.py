@@ -8,10 +8,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from comptroller.core.approval import Approval, ApprovalState, GrantState, Vote
+from comptroller.core.approval import Approval, ApprovalState, Assurance, GrantState, Vote
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Budget, OnExceed
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding, HoldingState
 from comptroller.core.reservation import Line, Reservation, ReservationState
@@ -119,6 +120,7 @@ def approval_row(item: Approval) -> Row:
                 "exclude": sorted(o.exclude),
                 "ttl_seconds": o.ttl_seconds,
                 "reason": o.reason,
+                "assurance": o.assurance,
             }
             for o in item.obligations
         ],
@@ -135,6 +137,8 @@ def approval_row(item: Approval) -> Row:
                 "at": time_text(v.at),
                 "self_approved": v.self_approved,
                 "comment": v.comment,
+                "assurance": v.assurance.value,
+                "proof": v.proof,
             }
             for v in item.votes
         ],
@@ -165,7 +169,7 @@ def approval_of(whole: Mapping[str, Any]) -> Approval:
         expires_at=_time(whole["expires_at"]),
         price_unknown=whole["price_unknown"],
         state=ApprovalState(whole["state"]),
-        votes=tuple(Vote(**{**v, "groups": frozenset(v["groups"]), "at": _time(v["at"])}) for v in whole["votes"]),
+        votes=tuple(map(_vote_of, whole["votes"])),
         answered_at=time_of(whole["answered_at"]),
         answered_by=whole["answered_by"],
         comment=whole["comment"],
@@ -173,6 +177,12 @@ def approval_of(whole: Mapping[str, Any]) -> Approval:
         grant=GrantState(whole["grant"]),
         grant_expires_at=time_of(whole["grant_expires_at"]),
     )
+
+
+def _vote_of(whole: Mapping[str, Any]) -> Vote:
+    """A vote; one that was written before assurance was known came over the socket or from its page."""
+    found = {**whole, "groups": frozenset(whole["groups"]), "at": _time(whole["at"])}
+    return Vote(**{**found, "assurance": Assurance(whole.get("assurance", Assurance.SOCKET))})
 
 
 # ---------------------------------------------------------------- runs, brakes, budgets
@@ -253,3 +263,24 @@ def holding_of(whole: Mapping[str, Any]) -> Holding:
     """The holding in a parsed document."""
     times = {name: _time(whole[name]) for name in ("opened_at", "paid_until", "state_at")}
     return Holding(**{**whole, **times, "state": HoldingState(whole["state"])})
+
+
+# ---------------------------------------------------------------- documents
+
+
+def document_row(item: Document) -> Row:
+    """(id, kind, scope, open, at, body)."""
+    return (item.id, item.kind.value, item.scope, int(item.open), time_text(item.at), document(item.body))
+
+
+def document_of(row: Row) -> Document:
+    """The document in the columns of `documents`."""
+    document_id, kind, scope, is_open, at, body = row
+    return Document(
+        id=document_id,
+        kind=DocumentKind(kind),
+        scope=scope,
+        open=bool(is_open),
+        at=_time(at),
+        body=json.loads(body),
+    )

@@ -24,6 +24,7 @@ from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import BudgetState
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
@@ -281,6 +282,16 @@ class SqliteStore:
     async def holdings(self, *, every: bool = False) -> Sequence[Holding]:
         """As `ports.Store.holdings`."""
         return await self._read(lambda reader: reader.holdings(every=every))
+
+    async def documents(
+        self, kind: DocumentKind, *, scope: str | None = None, every: bool = False
+    ) -> Sequence[Document]:
+        """As `ports.Store.documents`."""
+        return await self._read(lambda reader: reader.documents(kind, scope=scope, every=every))
+
+    async def document(self, document_id: str) -> Document | None:
+        """As `ports.Store.document`."""
+        return await self._read(lambda reader: reader.document(document_id))
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
         """As `ports.Store.entries`."""

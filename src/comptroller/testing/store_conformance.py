@@ -18,6 +18,7 @@ from comptroller.core.audit import EntryDraft, EntryKind, PrivateField, leaf_byt
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, Budget, BudgetState, scopes_of, shortages
 from comptroller.core.distrust import Distrust
+from comptroller.core.document import Document, DocumentKind
 from comptroller.core.errors import StoreError
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding, HoldingState
@@ -141,6 +142,12 @@ def approval(number: int, *, digest: str = "a1:00", asked_at: datetime = NOW) ->
         asked_at=asked_at,
         expires_at=asked_at + timedelta(hours=1),
     )
+
+
+def paper(name: str, *, scope: str = "acme/ml") -> Document:
+    """A document that is open."""
+    body = {"v": 1, "text": "ünï\x00code", "list": [1, None, {"deep": True}]}
+    return Document(id=name, kind=DocumentKind.STANDING, scope=scope, open=True, at=NOW, body=body)
 
 
 def holding(number: int = 1, *, run: str = "run-1") -> Holding:
@@ -428,6 +435,37 @@ async def holdings_are_kept(opener: Opener) -> None:
     await store.close()
 
 
+async def documents_are_kept(opener: Opener) -> None:
+    """A document is found by its id, and while it is open among those of its kind and scope, oldest first."""
+    store = await opener.open()
+    first, second, other = paper("one"), paper("two"), paper("three", scope="acme/ops")
+    token = replace(paper("four"), kind=DocumentKind.TOKEN)
+    wants = Wants(now=NOW, document="one", documents=((DocumentKind.STANDING, "acme/ml"),))
+    assert await facts_of(store, wants) == Facts()
+    await write(store, Changes(documents=(second,)))
+    await write(store, Changes(documents=(first, other, token)))
+    assert await facts_of(store, wants) == Facts(document=first, documents=(second, first))
+    moved, over = replace(second, scope="acme/ops", body={"v": 2}), replace(first, open=False)
+    await write(store, Changes(documents=(moved, over)))
+    assert await facts_of(store, wants) == Facts(document=over)
+
+    async def check() -> None:
+        assert list(await store.documents(DocumentKind.STANDING)) == [moved, other]
+        assert list(await store.documents(DocumentKind.STANDING, every=True)) == [moved, over, other]
+        assert list(await store.documents(DocumentKind.STANDING, scope="acme/ml", every=True)) == [over]
+        assert await store.document("one") == over and await store.document("none") is None
+        assert await facts_of(store, Wants(now=NOW, documents=((DocumentKind.TOKEN, "acme/ml"),))) == Facts(
+            documents=(token,)
+        )
+
+    await check()
+    if opener.durable:
+        await store.close()
+        store = await opener.open()
+        await check()
+    await store.close()
+
+
 async def a_term_is_reserved_and_given_back(opener: Opener) -> None:
     """What pays for a holding is `reserved`: it takes room, and leaves as what was used and what is released."""
     store = await opener.open()
@@ -666,6 +704,7 @@ CHECKS: tuple[Check, ...] = (
     facts_hold_what_was_wanted_and_no_more,
     budgets_count_by_window,
     holdings_are_kept,
+    documents_are_kept,
     a_term_is_reserved_and_given_back,
     accounts_never_go_negative,
     rows_replace_their_like,
