@@ -12,7 +12,7 @@ from typing import Any
 import cedarpy
 from cedarpy import pst
 
-from comptroller.boundary.condition import parameter_texts
+from comptroller.boundary.condition import named_actions, parameter_texts
 from comptroller.boundary.context import Reach, TooManyParameters, context_of
 from comptroller.boundary.engine import Answer, ask
 from comptroller.boundary.load import ClassesOf, LoadedPolicies, Near, read_policies
@@ -23,11 +23,13 @@ from comptroller.boundary.selftest import self_test
 from comptroller.boundary.source import PolicyText
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Estimate
-from comptroller.core.verdict import BoundaryResult, Reason, VerdictKind
+from comptroller.core.verdict import BoundaryResult, Obligation, Reason, Shadowed, VerdictKind
 
 SLICES_MAX = 256
 ANSWERS_KEPT_MAX = 256
 """Answers remembered by one slice; an agent that polls asks the same again and again."""
+TRIAL_ANSWERS_MAX = 64
+"""Of one slice of one rule in shadow mode."""
 ANSWER_CHARACTERS_MAX = 8 << 10
 """A longer question is not remembered: what an agent writes must not fill the memory."""
 SLICE_DOMAIN = b"comptroller/slice/1\n"
@@ -88,6 +90,10 @@ class CedarBoundary:
         self._classes_of = classes_of
         self._reach = {name: Reach.of(facts) for name, facts in agents.items()}
         self._slices: OrderedDict[tuple[str, frozenset[str]], Slice] = OrderedDict()
+        # INVARIANT: no rule in shadow mode is among those that decide, and so in no slice and in no slice's hash.
+        self._rules = tuple(rule for rule in loaded.rules if not rule.shadow)
+        self._named = _named(loaded, self._rules)
+        self._trials = {rule.id: self._trial(rule) for rule in loaded.rules if rule.shadow}
 
     @classmethod
     def load(
@@ -117,7 +123,7 @@ class CedarBoundary:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule, in the order of the files."""
+        """Every rule, those in shadow mode too, in the order of the files."""
         return self._loaded.rules
 
     @property
@@ -143,10 +149,35 @@ class CedarBoundary:
         the engine passes any, and it alone says `owned`. Parts are judged at the price of the whole, which none of
         them exceeds.
         """
+        result = self._evaluate(action, estimate, granted, owned)
+        if not self._trials:
+            return result
+        return replace(result, shadow=tuple(self._shadowed(action, estimate, granted, owned, result)))
+
+    def _evaluate(self, action: Action, estimate: Estimate, granted: Collection[str], owned: bool) -> BoundaryResult:
         whole = self.decide(action, estimate, granted=granted, owned=owned).result
         if not action.parts or whole.kind is VerdictKind.DENY:
             return whole
         return _together(whole, list(self._parts(action, action.parts, estimate, granted, 0)))
+
+    def _shadowed(
+        self, action: Action, estimate: Estimate, granted: Collection[str], owned: bool, result: BoundaryResult
+    ) -> Iterator[Shadowed]:
+        """What each rule in shadow mode would have made of `result`, were it alone in force beside the others."""
+        for name, trial in self._trials.items():
+            if not action.parts and action.classes and name not in trial.slice_for(action).rules:
+                continue
+            tried = trial.evaluate(action, estimate, granted=granted, owned=owned)
+            if tried.kind is not result.kind or _demands(tried) != _demands(result):
+                yield Shadowed(rule=name, would=tried.kind)
+
+    def _trial(self, shadow: Rule) -> CedarBoundary:
+        """The same boundary with one rule of shadow mode in force."""
+        rules = (*self._rules, replace(shadow, shadow=False))
+        loaded = replace(self._loaded, rules=rules, named=_named(self._loaded, rules), warnings=())
+        return CedarBoundary(
+            loaded, self._agents, classes_of=self._classes_of, answers_kept=min(self._answers_kept, TRIAL_ANSWERS_MAX)
+        )
 
     def _parts(
         self, whole: Action, parts: Sequence[Action], estimate: Estimate, granted: Collection[str], depth: int
@@ -234,7 +265,7 @@ class CedarBoundary:
         An operation named in a policy is its own Cedar action; any other is one with the rest of its classes.
         """
         classes = frozenset(item.value for item in action.classes)
-        declared = self._loaded.named.get(action.operation)
+        declared = self._named.get(action.operation)
         if declared is not None:
             classes |= frozenset(item.value for item in declared)
         key = ("" if declared is None else action.operation, classes)
@@ -247,7 +278,7 @@ class CedarBoundary:
         return found
 
     def _build(self, action: str, classes: frozenset[str]) -> Slice:
-        rules = {rule.id: rule for rule in self._loaded.rules if rule.concerns(action, classes)}
+        rules = {rule.id: rule for rule in self._rules if rule.concerns(action, classes)}
         tree = pst.PolicySet(
             templates={}, static_policies={name: rule.template for name, rule in rules.items()}, template_links=()
         )
@@ -288,6 +319,17 @@ def _together(whole: BoundaryResult, parts: Sequence[tuple[Action, BoundaryResul
         slice_hash=combined,
         obligations=tuple(dict.fromkeys(item for result in asking for item in result.obligations)),
     )
+
+
+def _named(loaded: LoadedPolicies, rules: Iterable[Rule]) -> Mapping[str, frozenset[ActionClass]]:
+    """The operations that these rules name."""
+    names = frozenset[str]().union(*(named_actions(rule.template) for rule in rules))
+    return {name: classes for name, classes in loaded.named.items() if name in names}
+
+
+def _demands(result: BoundaryResult) -> frozenset[Obligation]:
+    """Whom a result wants asked, whichever rules say so."""
+    return frozenset(replace(item, rule="", reason="") for item in result.obligations)
 
 
 def _asking(cut: Slice, first: Answer) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from cedarpy import pst
 from comptroller.boundary.context import SERVICE_OF_ANY_HOST, Reach
 from comptroller.boundary.engine import ask
 from comptroller.boundary.evaluate import PARTS_DEPTH_MAX, CedarBoundary, Decided, Slice
+from comptroller.boundary.rule import Rule
 from comptroller.boundary.schema import NAMESPACE, AgentFacts
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Estimate
@@ -36,8 +37,9 @@ class RuleReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A decision laid open. `rules` are those of the slice, `context` is what they were shown, `errors` Cedar's texts,
-    `advice` lines to write: for a person and never for the agent."""
+    """A decision laid open. `rules` are those of the slice, `shadow` those in shadow mode (`match`: what they would
+    have made of it), `context` is what they were shown, `errors` Cedar's texts, `advice` lines to write: for a person
+    and never for the agent."""
 
     result: BoundaryResult
     slice_size: int
@@ -48,6 +50,7 @@ class Explanation:
     context: Mapping[str, object]
     errors: tuple[str, ...]
     advice: tuple[str, ...]
+    shadow: tuple[RuleReport, ...] = ()
 
     def document(self) -> dict[str, object]:
         """The JSON form."""
@@ -58,18 +61,8 @@ class Explanation:
             "obligations": [_obligation(item) for item in self.result.obligations],
             "slice": {"rules": self.slice_size, "of": self.total_size, "hash": self.result.slice_hash},
             "action": {"id": self.cedar_action, "classes": list(self.classes)},
-            "rules": [
-                {
-                    "id": rule.id,
-                    "effect": rule.effect,
-                    "file": rule.file,
-                    "line": rule.line,
-                    "match": rule.match,
-                    "determining": rule.determining,
-                    "reason": rule.reason,
-                }
-                for rule in self.rules
-            ],
+            "rules": [_told(rule) for rule in self.rules],
+            "shadow": [_told(rule) for rule in self.shadow],
             "context": dict(self.context),
             "errors": list(self.errors),
             "advice": list(self.advice),
@@ -82,7 +75,7 @@ def explain(boundary: CedarBoundary, action: Action, estimate: Estimate) -> Expl
     The rules reported are those about the whole; what a part meets is in the result's reasons and in the advice.
     """
     decided = boundary.decide(action, estimate)
-    result = boundary.evaluate(action, estimate) if action.parts else decided.result
+    result = boundary.evaluate(action, estimate)
     cut = decided.slice
     reports = () if cut is None else tuple(_report(decided, cut, name) for name in cut.rules)
     context = decided.request.get("context", {})
@@ -96,6 +89,7 @@ def explain(boundary: CedarBoundary, action: Action, estimate: Estimate) -> Expl
         context=context if isinstance(context, Mapping) else {},
         errors=tuple(error for answer in decided.answers for error in answer.errors),
         advice=tuple(dict.fromkeys(_advice_on_all(boundary, action, estimate, decided.result))),
+        shadow=tuple(_watching(rule, result) for rule in boundary.rules if rule.shadow),
     )
 
 
@@ -157,6 +151,20 @@ def _report(decided: Decided, cut: Slice, name: str) -> RuleReport:
     )
 
 
+def _watching(rule: Rule, result: BoundaryResult) -> RuleReport:
+    """A rule in shadow mode: what it would have made of the result."""
+    would = next((item.would.value for item in result.shadow if item.rule == rule.id), "")
+    return RuleReport(
+        id=rule.id,
+        effect="asks people" if rule.obligation else rule.effect,
+        file=rule.statement.file,
+        line=rule.statement.line,
+        match=would or "no",
+        determining=False,
+        reason=rule.reason,
+    )
+
+
 def _match(decided: Decided, cut: Slice, name: str) -> str:
     """Whether one rule matches, asked of Cedar with that rule alone (a `forbid` beside a permit for everything)."""
     rule = cut.rules[name]
@@ -181,6 +189,18 @@ def _agent(decided: Decided) -> str:
     principal = decided.request["principal"]
     assert isinstance(principal, Mapping)
     return str(principal["id"])
+
+
+def _told(rule: RuleReport) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "effect": rule.effect,
+        "file": rule.file,
+        "line": rule.line,
+        "match": rule.match,
+        "determining": rule.determining,
+        "reason": rule.reason,
+    }
 
 
 def _obligation(item: Obligation) -> dict[str, object]:

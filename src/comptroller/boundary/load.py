@@ -13,7 +13,7 @@ from cedarpy import pst
 
 from comptroller.boundary.condition import granted_names, is_dead, mentions_action, named_actions, reads_grant
 from comptroller.boundary.problem import Problem, nearest
-from comptroller.boundary.rule import Rule, action_ids, id_problem, obligation_of
+from comptroller.boundary.rule import Rule, action_ids, id_problem, is_shadow, obligation_of
 from comptroller.boundary.schema import (
     AGENT_ATTRIBUTES,
     CLASS_NAMES,
@@ -28,6 +28,8 @@ from comptroller.boundary.source import PolicyText, Statement, statements
 from comptroller.core.action import ActionClass
 
 RULES_MAX = 50_000
+SHADOW_RULES_MAX = 32
+"""Each is tried by itself, on every action that it concerns."""
 PROBLEMS_MAX = 100
 VALIDATED_AT_ONCE_MAX = 200
 
@@ -76,6 +78,7 @@ def read_policies(
         _read_file(reading, source)
     _check_ids(reading)
     _check_grants(reading)
+    _check_shadows(reading)
     _validate(reading)
     if groups is not None:
         _check_groups(reading, groups)
@@ -170,6 +173,7 @@ def _read(reading: _Reading, statement: Statement) -> None:
             template=replace(template, id=name),
             reason=template.annotations.get("reason", ""),
             obligation=obligation,
+            shadow=is_shadow(template.annotations, complain),
         )
     )
     _read_actions(reading, template, complain)
@@ -224,19 +228,34 @@ def _check_ids(reading: _Reading) -> None:
 
 
 def _check_grants(reading: _Reading) -> None:
-    """A rule that waits for a grant nobody can give is a mistake in its name."""
-    givers = [rule.id for rule in reading.rules if rule.obligation is not None]
+    """A rule that waits for a grant nobody can give is a mistake in its name. A shadow rule is granted nothing."""
+    asking = [rule.id for rule in reading.rules if rule.obligation is not None]
+    in_force = [rule.id for rule in reading.rules if rule.obligation is not None and not rule.shadow]
     for rule in reading.rules:
+        givers = asking if rule.shadow else in_force
         for name in granted_names(rule.template):
-            if name not in givers:
+            if name in givers:
+                continue
+            line = rule.statement.line_of(name)
+            if name in asking:
+                message = f"`{name}` is in shadow mode, so nobody can grant it"
+                _problem(reading, rule.statement, line, message, "the id of a rule in force, or no @mode there")
+            else:
                 known = nearest(name, givers)
                 _problem(
                     reading,
                     rule.statement,
-                    rule.statement.line_of(name),
+                    line,
                     f'no rule with `@outcome("approval")` is called `{name}`, so nobody can grant it',
                     f'`context.grants.contains("{known}")`' if known else "the id of a rule that asks people",
                 )
+
+
+def _check_shadows(reading: _Reading) -> None:
+    for rule in [rule for rule in reading.rules if rule.shadow][SHADOW_RULES_MAX:]:
+        line = rule.statement.line_of("mode")
+        message = f"more than {SHADOW_RULES_MAX} shadow rules: every action would be judged as often"
+        _problem(reading, rule.statement, line, message, "fewer shadow rules, or `comptroller policy what-if`")
 
 
 def _check_groups(reading: _Reading, groups: Mapping[str, int]) -> None:

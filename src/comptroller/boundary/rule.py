@@ -17,9 +17,11 @@ QUORUM_MAX = 16
 TTL_SECONDS_MAX = 7 * 24 * 3600
 REASON_CHARS_MAX = 300
 
-ANNOTATIONS = ("id", "reason", "outcome", "approvers", "quorum", "exclude", "ttl")
+ANNOTATIONS = ("id", "reason", "mode", "outcome", "approvers", "quorum", "exclude", "ttl")
 APPROVAL_ANNOTATIONS = frozenset({"approvers", "quorum", "exclude", "ttl"})
 ROLES = ("agent", "owner")
+SHADOW = "shadow"
+"""The one mode: the rule is tried, and decides nothing."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _GROUP = re.compile(r"Group::([a-z0-9][a-z0-9-]{0,62})")
@@ -31,7 +33,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class Rule:
     """One policy. `actions` are the ids in its action scope (None: any action); `template` is its syntax tree.
 
-    `obligation` is set on a `forbid` whose outcome is an approval: a grant lifts it.
+    `obligation` is set on a `forbid` whose outcome is an approval: a grant lifts it. A `shadow` rule decides nothing:
+    what it would have changed is recorded.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Rule:
     template: Any
     reason: str = ""
     obligation: Obligation | None = None
+    shadow: bool = False
 
     def concerns(self, action: str, classes: frozenset[str]) -> bool:
         """True where this rule could decide about an action of this id, with these classes as parents."""
@@ -62,6 +66,14 @@ def action_ids(template: Any) -> frozenset[str] | None:
             return frozenset(entity.id for entity in entities)
         case other:
             raise ValueError(f"an action scope nobody knows: {type(other).__name__}")
+
+
+def is_shadow(annotations: Mapping[str, str], complain: Callable[[str, str, str], None]) -> bool:
+    """Whether the rule only watches. `complain(word, message, write)`."""
+    mode = annotations.get("mode")
+    if mode not in (None, SHADOW):
+        complain("mode", f"there is no mode `{mode}`", f'`@mode("{SHADOW}")`, or no @mode at all')
+    return mode == SHADOW
 
 
 def obligation_of(

@@ -291,6 +291,7 @@ def _show_check(
         document = {
             "ok": boundary is not None,
             "rules": len(boundary.rules) if boundary else None,
+            "shadow": [rule.id for rule in boundary.rules if rule.shadow] if boundary else None,
             "policy_hash": boundary.policy_hash if boundary else None,
             "problems": [_problem(item) for item in problems],
             "warnings": [_problem(item) for item in warnings],
@@ -305,6 +306,9 @@ def _show_check(
         click.echo(f"{len(problems)} problem{'s' * (len(problems) != 1)}: these policies are not used")
         return
     files = {rule.statement.file for rule in boundary.rules}
+    shadows = [rule.id for rule in boundary.rules if rule.shadow]
+    if shadows:
+        click.echo(f"in shadow mode, deciding nothing: {', '.join(shadows)}")
     click.echo(f"{len(boundary.rules)} rules in {len(files)} file{'s' * (len(files) != 1)}: good")
 
 
@@ -326,6 +330,9 @@ def _show_explanation(action: Action, explanation: Explanation) -> None:
     for rule in explanation.rules:
         mark = "*" if rule.determining else " "
         click.echo(f"  {mark} {rule.effect:<11} {rule.id} ({rule.file}:{rule.line}): {_matched(rule.match)}")
+    for rule in explanation.shadow:
+        would = "would change nothing" if rule.match == "no" else f"would have made it {rule.match}"
+        click.echo(f"  ~ {rule.effect:<11} {rule.id} ({rule.file}:{rule.line}): in shadow mode; {would}")
     for error in explanation.errors:
         click.echo(f"error: {neutral(error)}")
     if explanation.advice:

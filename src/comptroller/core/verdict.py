@@ -71,10 +71,19 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowed:
+    """A rule in shadow mode that would have changed a result, and to what (from an approval to one: by asking more)."""
+
+    rule: str
+    would: VerdictKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoundaryResult:
     """What the Cedar policies say of one action. `slice_hash` identifies every rule that could have judged it.
 
-    An `approval` result has been decided twice: with all its obligations granted it is an allow.
+    An `approval` result has been decided twice: with all its obligations granted it is an allow. `shadow` decides
+    nothing.
     """
 
     kind: VerdictKind
@@ -82,3 +91,4 @@ class BoundaryResult:
     rules: tuple[str, ...]
     slice_hash: str
     obligations: tuple[Obligation, ...] = ()
+    shadow: tuple[Shadowed, ...] = ()

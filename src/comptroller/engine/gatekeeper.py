@@ -232,6 +232,7 @@ class Gatekeeper:
             digest=digest,
             estimate=estimate,
             boundary=boundary,
+            owned=owned,
             parts=parts_told(action, codec.sentence, self._pricer.estimate) if asks and action.parts else {},
             sentence=scrubbed(codec.sentence(action)),
             carries_on=self._begun.get((action.run, action.call.part_of), "") if action.call.part_of else "",

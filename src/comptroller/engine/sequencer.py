@@ -43,6 +43,13 @@ QUESTIONS_OPEN_MAX = 100
 THRESHOLDS_TOLD_MAX = 10_000
 """Of how many windows it is remembered which threshold was told."""
 
+SHADOW_WORDS = {
+    VerdictKind.ALLOW: "allow",
+    VerdictKind.REQUIRE_APPROVAL: "approval",
+    VerdictKind.DENY: "deny",
+}
+"""What a rule in shadow mode would have said, as it stands in entries."""
+
 _EFFORTS = (Unit.TOKENS, Unit.GPU_SECONDS, Unit.MILLIWATT_HOURS, Unit.MILLIGRAMS_CO2E)
 """What people are told beside money, where it applies."""
 
@@ -72,7 +79,7 @@ class Proposal:
 
     `carries_on` is the approval by which something began that this action is a part of. `smaller` makes the same
     action fit into the room that is left per unit, where that can be done (pure and quick); `lowered` then says how.
-    `parts` is what people are told of the action's parts.
+    `parts` is what people are told of the action's parts; `owned`: all that it ends was made by its own run.
     """
 
     action: Action
@@ -84,6 +91,7 @@ class Proposal:
     smaller: Callable[[Mapping[Unit, int]], Proposal | None] | None = None
     lowered: str = ""
     parts: Mapping[str, object] = field(default_factory=dict)
+    owned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,6 +490,9 @@ class Sequencer:
             body={
                 **body,
                 "slice": proposal.boundary.slice_hash,
+                **_shadow(proposal.boundary, verdict),
+                **({"owned": True} if proposal.owned else {}),
+                **({"parts": len(action.parts)} if action.parts else {}),
                 "request_id": action.call.request_id,
                 **self._marks(action),
                 **extra,
@@ -568,6 +579,18 @@ class Sequencer:
         if len(self._told) >= THRESHOLDS_TOLD_MAX:
             self._told.clear()
         self._told[(*crossing.state.budget.key, crossing.state.start)] = crossing.percent
+
+
+def _shadow(boundary: BoundaryResult, verdict: Verdict) -> dict[str, object]:
+    """What rules in shadow mode would have changed: nothing, where more than the boundary stood in the way."""
+    if verdict.kind is VerdictKind.DENY and boundary.kind is not VerdictKind.DENY:
+        return {}
+    told = [
+        {"rule": item.rule, "would": SHADOW_WORDS[item.would]}
+        for item in boundary.shadow
+        if item.would is not verdict.kind or item.would is boundary.kind
+    ]
+    return {"shadow": told} if told else {}
 
 
 def _would(judgement: Judgement) -> dict[str, object]:
