@@ -51,9 +51,7 @@ class Judge:
         """The verdict of the policies; a recorded estimate counts before a new one."""
         action = self.as_agent(recorded.action)
         estimate = recorded.estimate or self.prices.estimate(action)
-        return Judged(
-            action=action, estimate=estimate, result=self.boundary.evaluate(action, estimate, owned=recorded.owned)
-        )
+        return Judged(action=action, estimate=estimate, result=self.boundary.evaluate(action, estimate))
 
     def as_agent(self, action: Action) -> Action:
         """The action as one of an agent that is configured here."""

@@ -8,13 +8,16 @@ import socket
 from pathlib import Path
 
 from comptroller.core.approval import ApprovalState
+from comptroller.server.api.serve import Api
 from comptroller.server.attach import AttachServer
 from comptroller.server.control import Control
 from comptroller.server.desk import Desk
+from comptroller.server.identity import Caller
 from comptroller.server.listen import HttpListener, bind_loopback, bind_unix
 from comptroller.server.operations import Operations
 from comptroller.server.page import Page
 from comptroller.server.pulse import Pulse
+from comptroller.server.render import Json
 
 IDLE_CHECK_SECONDS = 0.5
 
@@ -37,7 +40,7 @@ class House:
         self._idle_exit_seconds = idle_exit_seconds
         self._stopping = asyncio.Event()
         self._closing = contextlib.AsyncExitStack()
-        self._control: Control | None = None
+        self._api: Api | None = None
         self._page: Page | None = None
         self._attach: AttachServer | None = None
         self.page_origin = ""
@@ -54,7 +57,8 @@ class House:
             pulse = Pulse(self._desk.hub)
             operations = Operations(desk=self._desk, pulse=pulse)
             self._page = page = Page(operations, port=page_socket.getsockname()[1])
-            self._control = control = Control(operations, link=page.link, stop=self.stop)
+            self._api = api = Api(operations, self)
+            control = Control(api, self._desk)
             self.page_origin = page.origin
             for listener in (
                 HttpListener(page.app(), page_socket, peers=False),
@@ -67,6 +71,11 @@ class House:
             attach.start()
             opened.callback(pulse.close)
             self._closing = opened.pop_all()
+
+    def link(self, caller: Caller) -> Json:
+        """A one-time link to the page for `caller`."""
+        assert self._page is not None
+        return self._page.link(caller)
 
     def stop(self) -> None:
         """Ask the server to end."""
@@ -90,9 +99,9 @@ class House:
 
     async def busy(self) -> bool:
         """True while a run is attached, a question is open, something is paid for, or somebody is looking."""
-        if self._attach is None or self._control is None or self._page is None:
+        if self._attach is None or self._api is None or self._page is None:
             return False
-        if self._attach.count or self._control.open_requests or self._page.watchers:
+        if self._attach.count or self._api.open_requests or self._page.watchers:
             return True
         if await self._desk.store.approvals(ApprovalState.PENDING):
             return True

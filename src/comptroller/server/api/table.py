@@ -1,0 +1,18 @@
+"""The one table of endpoints: every verb of the API and of the control socket."""
+
+from __future__ import annotations
+
+from comptroller.server.api import approvals, budgets, entries, holdings, runs, status
+from comptroller.server.api.endpoint import Endpoint
+
+AREAS = (
+    status,
+    runs,
+    approvals,
+    budgets,
+    holdings,
+    entries,
+)
+
+ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for area in AREAS for endpoint in area.ENDPOINTS)
+"""Within one path, and between paths that both fit, the first one is meant."""
