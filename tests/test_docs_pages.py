@@ -146,9 +146,7 @@ def test_the_schema_is_current_and_says_what_each_setting_means() -> None:
     assert build_config_schema.main(["--check"]) == 0
     schema = yaml.safe_load((DOCS / "comptroller.schema.json").read_text("utf-8"))
     parts = [schema, *schema["$defs"].values()]
-    assert [
-        name for part in parts for name, each in part.get("properties", {}).items() if not each.get("description")
-    ] == []
+    assert [name for part in parts for name, each in part.get("properties", {}).items() if not each.get("description")] == []
     assert build_config_schema.main(["--chekc"]) == 2
 
 

@@ -209,15 +209,22 @@ def starter_policies() -> str:
     return (resources.files("comptroller.boundary") / "packs" / "starter.cedar").read_text("utf-8")
 
 
-def load_boundary(config: Config, config_path: Path, *, described: Sequence[Service] | None = None) -> CedarBoundary:
+def load_boundary(
+    config: Config,
+    config_path: Path,
+    *,
+    described: Sequence[Service] | None = None,
+    texts: Sequence[PolicyText] | None = None,
+) -> CedarBoundary:
     """The boundary as `policies/` and the agents of `config` define it. Raises `ConfigError` naming file and line.
 
-    `described` are the described services in force; by default those that lie beside the configuration.
+    `described` are the described services in force; by default those that lie beside the configuration. `texts` are
+    other policies to be tried in the place of those files.
     """
     registry = registry_of(config, described_services(config_path) if described is None else described)
     groups = Counter(group for person in config.people.values() for group in person.groups)
     return CedarBoundary.load(
-        policy_texts(config_path),
+        policy_texts(config_path) if texts is None else texts,
         agent_facts(config),
         classes_of=registry.classes_of,
         near=registry.operations_near,

@@ -51,7 +51,9 @@ class Judge:
         """The verdict of the policies; a recorded estimate counts before a new one."""
         action = self.as_agent(recorded.action)
         estimate = recorded.estimate or self.prices.estimate(action)
-        return Judged(action=action, estimate=estimate, result=self.boundary.evaluate(action, estimate))
+        return Judged(
+            action=action, estimate=estimate, result=self.boundary.evaluate(action, estimate, owned=recorded.owned)
+        )
 
     def as_agent(self, action: Action) -> Action:
         """The action as one of an agent that is configured here."""

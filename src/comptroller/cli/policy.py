@@ -155,6 +155,60 @@ def suggest_command(
     suggesting.show(suggesting.found(run, file, policies, agent, config), as_json)
 
 
+@policy.command("what-if")
+@click.option(
+    "--policies",
+    metavar="DIR|FILE",
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="The rules to try: a folder of *.cedar files, or one file in the place of its namesake.",
+)
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 366), help="How far back to look.")
+@click.option(
+    "--actions-max",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Of how many actions at most, the newest.",
+)
+@click.option("--fail-on-widening", is_flag=True, help="End with 1 where something may go that did not: for CI.")
+@click.option("--progress", is_flag=True, help="Say on standard error how far it is.")
+@json_option
+@config_option
+def what_if_command(
+    policies: Path,
+    days: int,
+    actions_max: int,
+    fail_on_widening: bool,
+    progress: bool,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Replay the recorded actions of the last days under other rules: which would go another way, at what price.
+
+    Reads the log, needs no server and records nothing. Ends with 2 where the rules cannot be used.
+    """
+    from comptroller.cli import trying
+
+    found = trying.what_if(policies, days, actions_max, config, as_json=as_json, progress=progress)
+    if fail_on_widening and (found["wider"] or found["may_widen"]):
+        sys.exit(1)
+
+
+@policy.command("rules")
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366), help="How far back to look.")
+@json_option
+@config_option
+def rules_command(days: int, as_json: bool, config: Path | None) -> None:
+    """Show what each rule did in the last days: allowed, asked, denied, or would have done in shadow mode.
+
+    Reads the log; needs no server.
+    """
+    from comptroller.cli import trying
+
+    trying.show_rules(days, config, as_json=as_json)
+
+
 def read_action(data: bytes, boundary: CedarBoundary, near: Callable[[str], Sequence[str]] = lambda _: ()) -> Action:
     """An action as a person writes it, with what is left out filled in. `near` lists known operations of a similar
     name. Raises `UsageError`."""

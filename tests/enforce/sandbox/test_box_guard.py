@@ -97,9 +97,9 @@ def test_what_a_person_replaces_is_covered_again(boxes: Boxes, name: str, action
 def test_a_link_put_in_the_way_ends_the_guard(boxes: Boxes) -> None:
     (boxes.workspace / "comptroller.yaml").write_text("at first")
     boxes.give()
-    with boxes.start(["sleep", "1000"], announce=True, news=True) as process:
+    with boxes.start(["sh", "-c", "echo running; exec sleep 1000"], announce=True, news=True) as process:
         assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(2)] == ["up\n", "guarded\n"]
+        assert [process.stdout.readline() for _ in range(3)] == ["up\n", "guarded\n", "running\n"]
         # In one step: between two, the guard would put a stub of its own in the way.
         (boxes.workspace / "link").symlink_to("elsewhere")
         (boxes.workspace / "link").replace(boxes.workspace / "comptroller.yaml")

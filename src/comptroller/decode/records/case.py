@@ -64,12 +64,13 @@ EVERYTHING = "*"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """One action out of a record. `wire` says whether it was written as a request and read back by the codec (None: it
-    is no kind of call that could be). `estimate` is the recorded one, where the record has it."""
+    is no kind of call that could be). `estimate` is the recorded one, where the record has it; so is `owned`."""
 
     action: Action
     wire: bool | None = None
     why_not: str = ""
     estimate: Estimate | None = None
+    owned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

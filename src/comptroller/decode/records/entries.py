@@ -76,7 +76,8 @@ def _action(entry: Mapping[str, Value], who: Who) -> Recorded:
     )
     if not action.operation or not action.classes:
         raise ValueError("no operation or no class")
-    return Recorded(action=action, estimate=_estimate(_mapping(body.get("estimate"))))
+    estimate = _estimate(_mapping(body.get("estimate")))
+    return Recorded(action=action, estimate=estimate, owned=body.get("owned") is True)
 
 
 def _estimate(told: Mapping[str, Value]) -> Estimate | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comptroller.server.neutral import neutral, neutral_name
+from comptroller.core.neutral import neutral, neutral_name
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 ANYTHING = st.text(st.characters(), max_size=200)
