@@ -78,7 +78,9 @@ from comptroller.price.catalogue import Key, Rate
 from comptroller.price.listing import write_rows
 from comptroller.server.descriptions import described_services, services_stamp
 from comptroller.server.desk import Desk, SocketRole
+from comptroller.server.identity import caller_of, os_user
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, SERVICES_FOLDER, Paths, load_config
+from comptroller.server.policy_files import FILES_TOLD_MAX, PolicyEdit, changed_files, diff_text, exchange, owner_of
 from comptroller.server.prices import book_of, changes_of, load_prices, prices_digest
 from comptroller.stores import archives
 from comptroller.stores import backup as backups
@@ -520,7 +522,9 @@ class Installation:
         described: Sequence[Service] = (),
         newer: Mapping[Key, Rate] | None = None,
         journal: FileJournal | None = None,
+        policies: Sequence[PolicyText] = (),
     ) -> None:
+        """`policies` are the texts that `boundary` was loaded from."""
         self.config_path = config_path
         self._journal = journal
         self._newer: Mapping[Key, Rate] = newer or {}
@@ -570,6 +574,7 @@ class Installation:
         self._signed_size = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._stamp = _stamp(config_path)
+        self._policies = policies
         self._reloading = asyncio.Lock()
         self.desk = Desk(
             config=config,
@@ -590,6 +595,7 @@ class Installation:
             door=GatewayDoor(self.engine.runbook, self.gateway),
             refresh=self._refresh,
             remove_archived=self.remove_archived,
+            rules=EditedRules(self),
         )
 
     async def begin(self) -> int:
@@ -712,25 +718,46 @@ class Installation:
         Wrong files raise `ConfigError` and the old ones stay in force; so do the settings of `RESTART_ONLY`.
         """
         async with self._reloading:
-            stamp = _stamp(self.config_path)
-            if stamp == self._stamp:
-                return False
+            return await self._reload_now(None)
+
+    async def edit_policy(self, edit: PolicyEdit) -> None:
+        """Put an edited policy file in force. Raises `ConfigError` and `RefusedError`; then the file is as it was."""
+        async with self._reloading:
+            texts = policy_texts(self.config_path)
+            folder = self.config_path.parent / POLICIES_FOLDER
+            self.read_policies(edit.applied_to(texts, folder))
+            undo = await asyncio.to_thread(exchange, folder, edit.name, edit.text)
             try:
-                read = load_config(self.config_path)
-                kept = [name for name in RESTART_ONLY if getattr(read, name) != getattr(self.config, name)]
-                config = read.model_copy(update={name: getattr(self.config, name) for name in kept})
-                boundary = load_boundary(config, self.config_path, described=self._described)
-                if services_stamp(self.config_path) != self._services_stamp:
-                    described_services(self.config_path)
-                    kept.append(f"{SERVICES_FOLDER}/")
-            except ConfigError as error:
-                self._stamp = stamp
-                await self._refuse_edit(error)
+                await self._reload_now(edit)
+            except BaseException:
+                undo()
                 raise
-            changed = await self._take_over(config, boundary, kept)
-            # Only now: what could not be recorded is tried again.
+
+    def read_policies(self, texts: Sequence[PolicyText]) -> CedarBoundary:
+        """The boundary that these policies would be, by the loader that enforces. Raises `PolicyError`."""
+        return load_boundary(self.config, self.config_path, described=self._described, texts=texts)
+
+    async def _reload_now(self, edit: PolicyEdit | None) -> bool:
+        stamp = _stamp(self.config_path)
+        if stamp == self._stamp and edit is None:
+            return False
+        try:
+            read = load_config(self.config_path)
+            kept = [name for name in RESTART_ONLY if getattr(read, name) != getattr(self.config, name)]
+            config = read.model_copy(update={name: getattr(self.config, name) for name in kept})
+            texts = policy_texts(self.config_path)
+            boundary = load_boundary(config, self.config_path, described=self._described, texts=texts)
+            if services_stamp(self.config_path) != self._services_stamp:
+                described_services(self.config_path)
+                kept.append(f"{SERVICES_FOLDER}/")
+        except ConfigError as error:
             self._stamp = stamp
-            return changed
+            await self._refuse_edit(error)
+            raise
+        changed = await self._take_over(config, boundary, kept, texts, edit)
+        # Only now: what could not be recorded is tried again.
+        self._stamp = stamp
+        return changed
 
     async def reload_prices(self) -> bool:
         """Take over a newer price list, and read prices by the day it is; True for a newer list.
@@ -776,7 +803,14 @@ class Installation:
         digest = _sha256(self.config_path) if self.config_path.is_file() else ""
         await self.engine.recorder.record(EntryKind.CONFIG_REFUSED, body={"config": digest}, private={"reason": reason})
 
-    async def _take_over(self, config: Config, boundary: CedarBoundary, kept: Sequence[str]) -> bool:
+    async def _take_over(
+        self,
+        config: Config,
+        boundary: CedarBoundary,
+        kept: Sequence[str],
+        texts: Sequence[PolicyText],
+        edit: PolicyEdit | None,
+    ) -> bool:
         names = ", ".join(kept)
         complaint = (
             f"{names} {_where(kept)}will change when `serve` is started anew; end this one with: kill {os.getpid()}"
@@ -786,17 +820,24 @@ class Installation:
         if complaint and complaint != self.desk.complaint:
             _say(complaint)
         same = config == self.config and boundary.policy_hash == self.boundary.policy_hash
-        if same and complaint == self.desk.complaint:
+        if same and complaint == self.desk.complaint and edit is None:
             return False
+        files = changed_files(self._policies, texts)
+        by, via = self._author(edit, list(files))
         await self.engine.recorder.record(
             EntryKind.CONFIG_LOADED,
             body={
                 "config": _sha256(self.config_path),
                 "policies": boundary.policy_hash,
                 "policies_before": self.boundary.policy_hash,
+                "files": {name: list(files[name]) for name in list(files)[:FILES_TOLD_MAX]},
+                "by": by,
+                "via": via,
                 "later": list(kept),
             },
+            private={"reason": edit.reason if edit else "", "diff": diff_text(self._policies, texts)},
         )
+        self._policies = texts
         self.desk.complaint = complaint
         self.config = self.desk.config = self.engine.runbook.config = config
         self.gateway.credentials.configure(config.credentials, config.agents)
@@ -804,6 +845,17 @@ class Installation:
         self._price_anew()
         await self._apply_budgets()
         return True
+
+    def _author(self, edit: PolicyEdit | None, names: Sequence[str]) -> tuple[str, str]:
+        """Who changed the files, and how that is known: as a file's owner whoever had the right to write it."""
+        if edit is not None:
+            return edit.by, edit.via
+        folder = self.config_path.parent
+        uid = owner_of(folder / POLICIES_FOLDER, names) if names else owner_of(folder, [self.config_path.name])
+        if uid is None:
+            return "", "file"
+        caller = caller_of(uid, config=self.config, owner_uid=os.getuid())
+        return caller.person.name if caller is not None else os_user(uid), "file"
 
     async def _open_epoch(self) -> None:
         """Carry a restore through: its entry, every brake, a checkpoint of the new epoch. Only then the mark goes."""
@@ -891,6 +943,35 @@ class Installation:
             return None
 
 
+class EditedRules:
+    """The policies of a running installation, as the server sees them."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    @property
+    def boundary(self) -> CedarBoundary:
+        """What is in force."""
+        return self._installation.boundary
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie."""
+        return self._installation.config_path.parent / POLICIES_FOLDER
+
+    def texts(self) -> tuple[PolicyText, ...]:
+        """The files as they are. Raises `ConfigError`."""
+        return policy_texts(self._installation.config_path)
+
+    def read(self, texts: Sequence[PolicyText]) -> CedarBoundary:
+        """What these would be. Raises `PolicyError`."""
+        return self._installation.read_policies(texts)
+
+    async def apply(self, edit: PolicyEdit) -> None:
+        """Exchange a file and put it in force."""
+        await self._installation.edit_policy(edit)
+
+
 class GatewayDoor:
     """The gateway as the server sees it."""
 
@@ -943,7 +1024,8 @@ async def open_installation(config_path: Path) -> Installation:
     """
     config = load_config(config_path)
     described = described_services(config_path)
-    boundary = load_boundary(config, config_path, described=described)
+    policies = policy_texts(config_path)
+    boundary = load_boundary(config, config_path, described=described, texts=policies)
     paths = Paths.of(config_path)
     paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _exclusive(paths)
@@ -967,6 +1049,7 @@ async def open_installation(config_path: Path) -> Installation:
                 described=described,
                 newer=newer,
                 journal=journal,
+                policies=policies,
             )
         except BaseException:
             await store.close()

@@ -249,3 +249,24 @@ def test_no_text_makes_the_reader_raise_anything_but_its_error(noise: str, at: i
             load(candidate)
         except PolicyError as error:
             assert all(problem.line >= 1 and problem.message for problem in error.problems)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_stands_where_its_column_says(name: str) -> None:
+    text = MISTAKES[name][0]
+    with pytest.raises(PolicyError) as caught:
+        load(text)
+    for problem in caught.value.problems:
+        line = text.splitlines()[problem.line - 1]
+        assert (problem.column == 0) == (problem.length == 0)
+        if problem.column:
+            found = line[problem.column - 1 : problem.column - 1 + problem.length]
+            assert len(found) == problem.length and found == found.strip() != "", problem
+
+
+def test_columns_count_from_the_line_and_not_from_the_file() -> None:
+    text = '// first\r\n@id("a")\r\npermit (principal, action, resource) when { context.regoin == "x" };'
+    with pytest.raises(PolicyError) as caught:
+        load(text)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column, problem.length) == (3, 53, 6)

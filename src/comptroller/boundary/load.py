@@ -24,7 +24,7 @@ from comptroller.boundary.schema import (
     schema_text,
     validation_actions,
 )
-from comptroller.boundary.source import PolicyText, Statement, statements
+from comptroller.boundary.source import Place, PolicyText, Statement, statements
 from comptroller.core.action import ActionClass
 
 RULES_MAX = 50_000
@@ -101,7 +101,7 @@ def _read_file(reading: _Reading, source: PolicyText) -> None:
         if isinstance(item, Problem):
             reading.problems.append(item)
         elif len(reading.rules) >= RULES_MAX:
-            _problem(reading, item, item.line, f"more than {RULES_MAX} policies", "fewer policies")
+            _problem(reading, item, Place(item.line), f"more than {RULES_MAX} policies", "fewer policies")
             return
         else:
             count += 1
@@ -118,15 +118,15 @@ def _read_file(reading: _Reading, source: PolicyText) -> None:
         reading.problems.append(Problem(file=source.file, line=1, message=message, write="one policy after another"))
 
 
-def _problem(reading: _Reading, statement: Statement, line: int, message: str, write: str) -> None:
-    reading.problems.append(Problem(file=statement.file, line=line, message=message, write=write))
+def _problem(reading: _Reading, statement: Statement, place: Place, message: str, write: str) -> None:
+    reading.problems.append(Problem(file=statement.file, message=message, write=write, **place._asdict()))
 
 
 def _read(reading: _Reading, statement: Statement) -> None:
     """One policy: parse it by itself, read its annotations, check what the schema cannot."""
 
     def complain(word: str, message: str, write: str) -> None:
-        _problem(reading, statement, statement.line_of(word), message, write)
+        _problem(reading, statement, statement.place_of(word), message, write)
 
     try:
         tree = cedarpy.policies_to_pst(statement.text)
@@ -221,7 +221,7 @@ def _check_ids(reading: _Reading) -> None:
             _problem(
                 reading,
                 rule.statement,
-                rule.statement.line_of("id"),
+                rule.statement.place_of("id"),
                 f"the id `{rule.id}` is taken by {earlier.file}:{earlier.line}",
                 f'`@id("{rule.id}-2")`, or delete one of the two',
             )
@@ -236,16 +236,16 @@ def _check_grants(reading: _Reading) -> None:
         for name in granted_names(rule.template):
             if name in givers:
                 continue
-            line = rule.statement.line_of(name)
+            place = rule.statement.place_of(name)
             if name in asking:
                 message = f"`{name}` is in shadow mode, so nobody can grant it"
-                _problem(reading, rule.statement, line, message, "the id of a rule in force, or no @mode there")
+                _problem(reading, rule.statement, place, message, "the id of a rule in force, or no @mode there")
             else:
                 known = nearest(name, givers)
                 _problem(
                     reading,
                     rule.statement,
-                    line,
+                    place,
                     f'no rule with `@outcome("approval")` is called `{name}`, so nobody can grant it',
                     f'`context.grants.contains("{known}")`' if known else "the id of a rule that asks people",
                 )
@@ -253,9 +253,9 @@ def _check_grants(reading: _Reading) -> None:
 
 def _check_shadows(reading: _Reading) -> None:
     for rule in [rule for rule in reading.rules if rule.shadow][SHADOW_RULES_MAX:]:
-        line = rule.statement.line_of("mode")
+        place = rule.statement.place_of("mode")
         message = f"more than {SHADOW_RULES_MAX} shadow rules: every action would be judged as often"
-        _problem(reading, rule.statement, line, message, "fewer shadow rules, or `comptroller policy what-if`")
+        _problem(reading, rule.statement, place, message, "fewer shadow rules, or `comptroller policy what-if`")
 
 
 def _check_groups(reading: _Reading, groups: Mapping[str, int]) -> None:
@@ -269,7 +269,7 @@ def _check_groups(reading: _Reading, groups: Mapping[str, int]) -> None:
         reading.warnings.append(
             Problem(
                 file=rule.statement.file,
-                line=rule.statement.line_of("approvers"),
+                **rule.statement.place_of("approvers")._asdict(),
                 message=f"`{rule.id}` wants {asked.quorum} of group `{asked.approvers}`, which has {count}",
                 write=f'`@approvers("Group::{known}")`' if known else f"people.NAME.groups: [{asked.approvers}]",
             )
@@ -293,7 +293,9 @@ def _validate(reading: _Reading) -> None:
             rule = part[int(position.group(1)) if position else 0]
             _tell(reading, rule, error.error.removeprefix(f"for policy `{error.policy_id}`, "), found)
         if not result.validation_passed and not reading.problems:
-            _problem(reading, part[0].statement, part[0].statement.line, "this does not fit the schema", "what does")
+            _problem(
+                reading, part[0].statement, Place(part[0].statement.line), "this does not fit the schema", "what does"
+            )
 
 
 def _tell(reading: _Reading, rule: Rule, error: str, found: int) -> None:
@@ -301,14 +303,14 @@ def _tell(reading: _Reading, rule: Rule, error: str, found: int) -> None:
     text = _PER_ACTION.sub("", error)
     quoted = _TICKED.findall(text)
     inner = [name for tick in quoted for name in _QUOTED.findall(tick)]
-    line = rule.statement.line_of(*inner, *(tick.rpartition("::")[2] for tick in quoted))
+    place = rule.statement.place_of(*inner, *(tick.rpartition("::")[2] for tick in quoted))
     lines = {number for _, number in rule.statement.tokens}
     told = [item for item in reading.problems if item.file == rule.statement.file and item.line in lines]
     message = f"`{rule.id}`: {text}"
     follows = "applicable action" in text and told
     repeats = "unrecognized action" in text and any(item in reading.problems[:found] for item in told)
     if not (follows or repeats or any(item.message == message for item in told)):
-        _problem(reading, rule.statement, line, message, _instead(text, quoted))
+        _problem(reading, rule.statement, place, message, _instead(text, quoted))
 
 
 def _instead(text: str, quoted: Sequence[str]) -> str:

@@ -13,12 +13,15 @@ SUGGESTION_CUTOFF = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake. `write` is what to write instead, ready to be copied where that is possible."""
+    """One mistake. `write` is what to write instead, ready to be copied where that is possible. `column` counts
+    characters from 1 and `length` those that are wrong; 0 where it is about the line as a whole."""
 
     file: str
     line: int
     message: str
     write: str = ""
+    column: int = 0
+    length: int = 0
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}" + (f"; write: {self.write}" if self.write else "")

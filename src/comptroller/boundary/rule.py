@@ -147,7 +147,7 @@ def id_problem(statement: Statement, annotations: Mapping[str, str]) -> Problem 
         return None
     return Problem(
         file=statement.file,
-        line=statement.line_of("id"),
+        **statement.place_of("id")._asdict(),
         message="a policy without `@id`"
         if name is None
         else f"`{name}` is no id: letters, digits, `.`, `_` and `-`, at most 63",

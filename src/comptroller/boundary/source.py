@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from comptroller.boundary.problem import Problem
 
@@ -30,14 +31,24 @@ class PolicyText:
     text: str
 
 
+class Place(NamedTuple):
+    """Where something stands: line and column from 1, and how many characters it takes. Column 0: the whole line."""
+
+    line: int
+    column: int = 0
+    length: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One policy as written. `tokens` are its words with the line each stands on; comments and white space are gone."""
+    """One policy as written. `tokens` are its words with the line each stands on, `columns` where on it; comments and
+    white space are gone."""
 
     file: str
     line: int
     text: str
     tokens: tuple[tuple[str, int], ...]
+    columns: tuple[int, ...] = ()
 
     @property
     def canonical(self) -> str:
@@ -46,11 +57,16 @@ class Statement:
 
     def line_of(self, *words: str) -> int:
         """The line of the first token equal to one of `words` (in their order), quoted or bare; else the first line."""
+        return self.place_of(*words).line
+
+    def place_of(self, *words: str) -> Place:
+        """The place of the first token equal to one of `words`, quoted or bare; else the first line as a whole."""
         for word in words:
-            for token, line in self.tokens:
+            for number, (token, line) in enumerate(self.tokens):
                 if word and token.strip('"') == word:
-                    return line
-        return self.line
+                    column = self.columns[number] if number < len(self.columns) else 0
+                    return Place(line, column, len(token) if column else 0)
+        return Place(self.line)
 
 
 def statements(source: PolicyText) -> Iterator[Statement | Problem]:
@@ -64,30 +80,42 @@ def statements(source: PolicyText) -> Iterator[Statement | Problem]:
         )
         return
     tokens: list[tuple[str, int]] = []
-    start = 0
+    columns: list[int] = []
+    start = begin = 0
     line = 1
     for match in _TOKEN.finditer(source.text):
         text = match.group()
         if match.lastgroup == "open":
-            yield Problem(file=source.file, line=line, message='a text that begins with `"` does not end', write='`"`')
+            message = 'a text that begins with `"` does not end'
+            column = match.start() - begin + 1
+            yield Problem(file=source.file, line=line, message=message, write='`"`', column=column, length=1)
             return
         if match.lastgroup != "gap":
             if not tokens:
                 start = match.start()
             tokens.append((text, line))
+            columns.append(match.start() - begin + 1)
         if match.lastgroup == "end":
             statement = Statement(
-                file=source.file, line=tokens[0][1], text=source.text[start : match.end()], tokens=tuple(tokens)
+                file=source.file,
+                line=tokens[0][1],
+                text=source.text[start : match.end()],
+                tokens=tuple(tokens),
+                columns=tuple(columns),
             )
             yield _too_deep(statement) or statement
-            tokens = []
-        line += len(_LINE_END.findall(text))
+            tokens, columns = [], []
+        for end in _LINE_END.finditer(text):
+            line += 1
+            begin = match.start() + end.end()
     if tokens:
         yield Problem(
             file=source.file,
             line=tokens[-1][1],
             message="the last policy has no end",
             write="`;` after it",
+            column=columns[-1],
+            length=len(tokens[-1][0]),
         )
 
 

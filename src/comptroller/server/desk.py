@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from comptroller.boundary import CedarBoundary, PolicyText
 from comptroller.core.brake import Run
 from comptroller.core.config import Config
 from comptroller.core.doors import HostService
@@ -24,6 +25,7 @@ from comptroller.engine.runs import Runs
 from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Clock, Store
+from comptroller.server.policy_files import PolicyEdit
 
 SocketRole = Literal["tcp", "dns-udp", "dns-tcp", "proxy"]
 
@@ -90,13 +92,41 @@ async def _keeps_everything(file: Path, by: str) -> Removed:
     raise RefusedError("nothing leaves this store")
 
 
+class RulesInForce(Protocol):
+    """The policies of the installation: what is in force, the files it came from, and the way to change them."""
+
+    @property
+    def boundary(self) -> CedarBoundary:
+        """What is in force."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie."""
+        ...
+
+    def texts(self) -> tuple[PolicyText, ...]:
+        """The files as they are. Raises `ConfigError`."""
+        ...
+
+    def read(self, texts: Sequence[PolicyText]) -> CedarBoundary:
+        """What these would be, by the loader that enforces. Raises `PolicyError` with every mistake."""
+        ...
+
+    async def apply(self, edit: PolicyEdit) -> None:
+        """Exchange a file and put it in force, with an entry that says who did it. Raises `ConfigError` and
+        `RefusedError`; then everything is as it was."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """One installation, as the server sees it. `owner_uid` is the operating-system user it belongs to.
 
     `config` and `complaint` are replaced when the files changed while the server runs; nothing else is. `complaint` is
     what a person must know of an edit that is not in force; `refresh` looks for edits at once. `remove_archived` takes
-    the path of an archive and who asks, and removes from the store what may go.
+    the path of an archive and who asks, and removes from the store what may go. `rules` are the policies; None where
+    they cannot be edited here.
     """
 
     config: Config
@@ -118,3 +148,4 @@ class Desk:
     complaint: str = ""
     refresh: Callable[[], Awaitable[None]] = _nothing
     remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything
+    rules: RulesInForce | None = None

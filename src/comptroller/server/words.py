@@ -374,7 +374,9 @@ def loaded_text(body: Mapping[str, object]) -> str:
     changed = "changed policies" if body.get("policies") != body.get("policies_before") else "the policies as before"
     later = body.get("later")
     names = ", ".join(map(str, later)) if isinstance(later, list | tuple) else ""
-    return f"comptroller.yaml as edited, {changed}{f'; not yet in force: {names}' if names else ''}"
+    by = f" · by {body['by']}{' (who owns the file)' if body.get('via') == 'file' else ''}" if body.get("by") else ""
+    edited = "" if body.get("via") not in (None, "", "file") else "comptroller.yaml as edited, "
+    return f"{edited}{changed}{f'; not yet in force: {names}' if names else ''}{by}"
 
 
 def _refused(body: Mapping[str, object], beside: Mapping[str, object]) -> str:
