@@ -10,9 +10,10 @@ from pathlib import Path
 from comptroller.compose import SystemClock, SystemIds
 from comptroller.core.action import Action, ActionClass, Call
 from comptroller.core.action import digest as digest_of
+from comptroller.core.asking import QuestionLimits
 from comptroller.core.budget import Budget, scopes_of
 from comptroller.core.estimate import Bound, Estimate, Outcome, Unit
-from comptroller.core.verdict import BoundaryResult, VerdictKind
+from comptroller.core.verdict import BoundaryResult, Obligation, VerdictKind
 from comptroller.core.window import Window
 from comptroller.engine.entries import Scribe
 from comptroller.engine.holdings import Holdings
@@ -53,6 +54,25 @@ class Book:
     def names(self, agent: str, service: str, host: str) -> bool:
         """Everything is named."""
         return True
+
+    def requester_of(self, run: str, agent: str) -> str:
+        """Who started the run."""
+        return "ann"
+
+    def launched(self, run: str, by: str) -> None:
+        """Nobody asks."""
+
+    def author(self) -> str:
+        """Nobody changed the policies."""
+        return ""
+
+    def questions_of(self, agent: str) -> QuestionLimits:
+        """As many as by default."""
+        return QuestionLimits()
+
+    def asking(self) -> Obligation:
+        """As by default."""
+        return Obligation(rule="")
 
 
 class FixedPrices:

@@ -26,11 +26,11 @@ from comptroller.core.config_text import CONFIG_BYTES_MAX, parse_config_text
 from comptroller.core.errors import ConfigError, RefusedError, StoreError, UsageError
 from comptroller.core.estimate import Estimate
 from comptroller.core.request import BOUND_STREAM_BYTES_MAX, BUFFERED_BODY_BYTES_MAX
-from comptroller.core.verdict import TTL_SECONDS_DEFAULT
+from comptroller.core.verdict import EXPIRES_SECONDS_DEFAULT, TTL_SECONDS_DEFAULT
 from comptroller.enforce.gateway import GatewaySettings
 from comptroller.enforce.sandbox.limits import LIMITS
 from comptroller.engine.gatekeeper import INFLIGHT_MAX
-from comptroller.engine.sequencer import PENDING_SECONDS_DEFAULT, RESEND_SECONDS_MAX
+from comptroller.engine.sequencer import RESEND_SECONDS_MAX
 from comptroller.price import estimate
 from comptroller.server.attach import CONNECTIONS_MAX, END_CODE, HOLD_SECONDS
 from comptroller.server.place import Paths
@@ -146,7 +146,9 @@ def test_the_schema_is_current_and_says_what_each_setting_means() -> None:
     assert build_config_schema.main(["--check"]) == 0
     schema = yaml.safe_load((DOCS / "comptroller.schema.json").read_text("utf-8"))
     parts = [schema, *schema["$defs"].values()]
-    assert [name for part in parts for name, each in part.get("properties", {}).items() if not each.get("description")] == []
+    assert [
+        name for part in parts for name, each in part.get("properties", {}).items() if not each.get("description")
+    ] == []
     assert build_config_schema.main(["--chekc"]) == 2
 
 
@@ -158,7 +160,7 @@ def test_every_configuration_class_has_its_section() -> None:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_setting_is_described_and_none_is_invented(name: str) -> None:
     described = _rows(_section(CONFIGURATION, SECTIONS[name]))
-    assert described == list(getattr(settings, name).model_fields)
+    assert described == [field.alias or setting for setting, field in getattr(settings, name).model_fields.items()]
 
 
 def test_every_limit_of_a_process_is_named() -> None:
@@ -370,7 +372,7 @@ def test_the_limits_are_those_of_the_program() -> None:
     gateway = GatewaySettings()
     assert told[1:] == [
         f"{HOLD_SECONDS / 60:.0f} minutes",
-        f"{PENDING_SECONDS_DEFAULT // 3600} hours",
+        f"{EXPIRES_SECONDS_DEFAULT // 3600} hours",
         f"{TTL_SECONDS_DEFAULT // 60} minutes",
         f"{RESEND_SECONDS_MAX // 60} minutes",
         f"{LINK_SECONDS_MAX // 60} minutes",

@@ -24,7 +24,9 @@ SECTIONS: Mapping[str, str] = {
     "Config": "The whole file",
     "TeamConfig": "teams",
     "PersonConfig": "people",
+    "DeputyConfig": "deputies",
     "AgentConfig": "agents",
+    "QuestionsConfig": "questions",
     "LimitConfig": "per_run",
     "FilesConfig": "files",
     "TcpConfig": "tcp",
@@ -34,6 +36,7 @@ SECTIONS: Mapping[str, str] = {
     "HoldingsConfig": "holdings",
     "PricesConfig": "prices",
     "FxConfig": "fx",
+    "ApprovalsConfig": "approvals",
     "NotifyConfig": "notify",
     "RetentionConfig": "retention",
 }

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -29,6 +29,7 @@ from comptroller.boundary.context import Reach
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
 from comptroller.core.archive import Archive
+from comptroller.core.asking import Deputy, QuestionLimits
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
 from comptroller.core.budget import BudgetState, scopes_of
@@ -37,6 +38,7 @@ from comptroller.core.config import AgentConfig, Config
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
 from comptroller.core.epoch import Head, Restore, epoch_of, installation_of, origin_at
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
+from comptroller.core.verdict import Obligation
 from comptroller.decode import tags
 from comptroller.decode.described import DescribedCodec, Service
 from comptroller.decode.registry import CodecRegistry
@@ -57,6 +59,7 @@ from comptroller.enforce.gateway import (
 )
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.archiving import Archivist, Removed
+from comptroller.engine.authorship import author_of, authored
 from comptroller.engine.brake import Brakes
 from comptroller.engine.elsewhere import Elsewhere
 from comptroller.engine.entries import Scribe
@@ -157,9 +160,14 @@ class SystemIds:
 
 @dataclass(slots=True)
 class ConfigRunBook:
-    """Scope paths, owners and purposes as configured; `config` is replaced when the file changed."""
+    """Scope paths, owners, purposes and people as configured; `config` is replaced when the file changed.
+
+    `policy_author` last changed the policies, `starters` started the runs of this process.
+    """
 
     config: Config
+    policy_author: str = ""
+    starters: dict[str, str] = field(default_factory=dict)
 
     def path_of(self, agent: str) -> str:
         """`organization/team/agent`. Raises `ConfigError` for an unknown agent."""
@@ -178,6 +186,35 @@ class ConfigRunBook:
         """Whether the service or the host is named for the agent, as the policies' `context.named` has it."""
         self._known(agent)
         return Reach.of(agent_facts(self.config)[agent]).names(service, host)
+
+    def requester_of(self, run: str, agent: str) -> str:
+        """The person who started the run; the agent's owner where that is not known."""
+        return self.starters.get(run) or self.owner_of(agent)
+
+    def launched(self, run: str, by: str) -> None:
+        """Remember who started a run: no run outlives this process."""
+        self.starters[run] = by
+
+    def author(self) -> str:
+        """Who last changed the policies; empty where nobody is known."""
+        return self.policy_author
+
+    def questions_of(self, agent: str) -> QuestionLimits:
+        """How much the agent may ask people."""
+        return self._known(agent).questions.limits()
+
+    def asking(self) -> Obligation:
+        """Whom we ask about what no policy speaks of."""
+        return self.config.approvals.asking()
+
+    def groups_of(self, person: str) -> frozenset[str]:
+        """The groups a person is in; none for a stranger."""
+        known = self.config.people.get(person)
+        return frozenset(known.groups) if known is not None else frozenset()
+
+    def deputies(self) -> tuple[Deputy, ...]:
+        """Who is configured to answer in somebody's place, whenever."""
+        return tuple(each.deputy(name) for name, person in self.config.people.items() for each in person.deputies)
 
     def scopes(self) -> frozenset[str]:
         """The organization, every team and every agent, as scope paths."""
@@ -424,11 +461,12 @@ def build_engine(
             clock=clock,
             tags=lambda action: holding_tags(runbook.config, action),
             owned=holdings.owned,
+            targets=holdings.targets,
         ),
         sequencer=sequencer,
         settler=settler,
         holdings=holdings,
-        approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub),
+        approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub, people=runbook),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes, escrow=in_force),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
@@ -611,6 +649,7 @@ class Installation:
         await self.engine.trust.load()
         suspended = await self.engine.settler.recover()
         await self.engine.holdings.load()
+        self.engine.runbook.policy_author = await author_of(self.store)
         ended = await self.engine.runs.recover()
         await self.engine.approvals.expire_due()
         await self.engine.recorder.record(
@@ -824,6 +863,7 @@ class Installation:
             return False
         files = changed_files(self._policies, texts)
         by, via = self._author(edit, list(files))
+        authorship = [authored(by, policy_hash=boundary.policy_hash, at=self.clock.now())] if files and by else []
         await self.engine.recorder.record(
             EntryKind.CONFIG_LOADED,
             body={
@@ -836,7 +876,10 @@ class Installation:
                 "later": list(kept),
             },
             private={"reason": edit.reason if edit else "", "diff": diff_text(self._policies, texts)},
+            documents=tuple(authorship),
         )
+        if authorship:
+            self.engine.runbook.policy_author = by
         self._policies = texts
         self.desk.complaint = complaint
         self.config = self.desk.config = self.engine.runbook.config = config
@@ -898,7 +941,7 @@ class Installation:
     async def _expire(self) -> None:
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
-            await self._tolerating(self.engine.approvals.expire_due())
+            await self._tolerating(self.engine.approvals.tend())
             if self.elsewhere is not None:
                 await self._tolerating(self.engine.settler.recover(own=False))
                 await self._tolerating(self.engine.runs.recover(own=False))

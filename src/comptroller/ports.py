@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from comptroller.core.action import Action
 from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.asking import Deputy, QuestionLimits
 from comptroller.core.audit import Entry, EntryDraft, PrivateField
 from comptroller.core.brake import Brake, Run
 from comptroller.core.budget import Budget, BudgetState
@@ -20,7 +21,7 @@ from comptroller.core.estimate import Estimate, Outcome, Unit
 from comptroller.core.holding import Holding
 from comptroller.core.request import Request
 from comptroller.core.reservation import AccountDelta, Reservation
-from comptroller.core.verdict import BoundaryResult
+from comptroller.core.verdict import BoundaryResult, Obligation
 from comptroller.decode.codec import Codec
 
 T = TypeVar("T")
@@ -348,6 +349,38 @@ class RunBook(Protocol):
 
     def names(self, agent: str, service: str, host: str) -> bool:
         """Whether the service or the host is named for the agent."""
+        ...
+
+    def requester_of(self, run: str, agent: str) -> str:
+        """The person who started the run; the agent's owner where that is not known."""
+        ...
+
+    def launched(self, run: str, by: str) -> None:
+        """Remember who started a run."""
+        ...
+
+    def author(self) -> str:
+        """Who last changed the policies; empty where nobody is known."""
+        ...
+
+    def questions_of(self, agent: str) -> QuestionLimits:
+        """How much the agent may ask people."""
+        ...
+
+    def asking(self) -> Obligation:
+        """Whom we ask about what no policy speaks of; its rule is left empty."""
+        ...
+
+
+class People(Protocol):
+    """What is configured for people."""
+
+    def groups_of(self, person: str) -> frozenset[str]:
+        """The groups a person is in; none for a stranger."""
+        ...
+
+    def deputies(self) -> Sequence[Deputy]:
+        """Who is configured to answer in somebody's place, whenever."""
         ...
 
 

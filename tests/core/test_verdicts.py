@@ -118,7 +118,7 @@ def answered(case: Case, obligations: tuple, column: str) -> Approval:  # type: 
     )
     said_at = NOW - timedelta(seconds=30)
     if column == "said-no":
-        return rejected(question, PEOPLE["approver"], said_at, comment="")
+        return rejected(question, PEOPLE["approver"], said_at, comment="not this one")
     try:
         yes = with_vote(question, PEOPLE.get(column, PEOPLE["approver"]), said_at, ceiling=800, comment="")
     except ConflictError:

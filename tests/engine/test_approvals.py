@@ -12,8 +12,9 @@ from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState, GrantState, Person
 from comptroller.core.errors import ConflictError
 from comptroller.core.estimate import Unit
+from comptroller.core.verdict import EXPIRES_SECONDS_DEFAULT as PENDING_SECONDS_DEFAULT
 from comptroller.core.verdict import Conflict
-from comptroller.engine.sequencer import PENDING_SECONDS_DEFAULT, Sequencer
+from comptroller.engine.sequencer import Sequencer
 
 TWO = """
 @id("two-for-machines")
@@ -70,7 +71,7 @@ async def test_two_answers_and_an_expiry_at_once_have_one_outcome(bench: Bench, 
     bench.clock.turn(PENDING_SECONDS_DEFAULT - 1)
     results = await asyncio.gather(
         bench.engine.approvals.approve(approval, BEN),
-        bench.engine.approvals.reject(approval, ANN),
+        bench.engine.approvals.reject(approval, ANN, comment="no"),
         return_exceptions=True,
     )
     assert sum(isinstance(result, ConflictError) for result in results) == 1
@@ -85,7 +86,7 @@ async def test_late_answers_do_not_count(bench: Bench, sequencer: Sequencer) -> 
     bench.clock.turn(PENDING_SECONDS_DEFAULT)
     assert await conflict(bench.engine.approvals.approve(approval, BEN)) == Conflict.EXPIRED
     assert await bench.engine.approvals.expire_due() == 1
-    assert await conflict(bench.engine.approvals.reject(approval, BEN)) == Conflict.EXPIRED
+    assert await conflict(bench.engine.approvals.reject(approval, BEN, comment="no")) == Conflict.EXPIRED
     assert (await bench.kinds())[-1] == "approval.expired"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from comptroller.cli.show import approval_text
 from comptroller.compose import SystemIds, build_engine, starter_policies
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState
+from comptroller.core.asking import OPEN_MAX_DEFAULT, PER_HOUR_MAX_DEFAULT
 from comptroller.core.budget import Budget
 from comptroller.core.config import parse_config
 from comptroller.core.errors import RefusedError
@@ -22,7 +24,7 @@ from comptroller.core.request import Header, Request, Stream
 from comptroller.core.verdict import VerdictKind
 from comptroller.core.window import Window
 from comptroller.engine.gatekeeper import Refused, Released
-from comptroller.engine.sequencer import QUESTIONS_OPEN_MAX, Sequencer
+from comptroller.engine.sequencer import Sequencer
 from comptroller.server.render import approval_json
 from comptroller.stores.sqlite import SqliteStore
 
@@ -182,17 +184,60 @@ async def test_two_votes_of_one_person_are_one(bench: Bench, sequencer: Sequence
 
 
 async def test_people_are_not_flooded_with_questions(bench: Bench, sequencer: Sequencer) -> None:
-    """An agent that asks for a thousand things hides one among them."""
-    proposals = [bench.proposal(parameters={"n": n}) for n in range(QUESTIONS_OPEN_MAX + 5)]
+    """An agent that asks for a thousand things hides one among them: near-equal questions are so many questions."""
+    proposals = [bench.proposal(parameters={"n": n}) for n in range(OPEN_MAX_DEFAULT + 5)]
     done = [await sequencer.admit(proposal) for proposal in proposals]
-    assert len(await bench.store.approvals(ApprovalState.PENDING)) == QUESTIONS_OPEN_MAX
-    assert done[-1].verdict.reasons[0].code == "too_many_questions"
-    joined = await sequencer.admit(proposals[0])
-    assert joined.approval == done[0].approval, "what was asked before is still asked"
-    assert done[0].approval is not None
-    await bench.engine.approvals.approve(done[0].approval.id, BEN)
-    assert (await sequencer.admit(proposals[0])).permit is not None, "and still granted"
+    assert len(await bench.store.approvals(ApprovalState.PENDING)) == OPEN_MAX_DEFAULT
+    assert done[OPEN_MAX_DEFAULT].verdict.reasons[0].code == "too_many_questions"
+    assert {each.verdict.reasons[0].code for each in done[OPEN_MAX_DEFAULT + 1 :]} == {"frozen"}
+    assert (await bench.kinds()).count("brake.frozen") == 1
+    (brake,) = await bench.store.brakes()
+    assert brake.scope == bench.run.path and brake.by == "comptroller" and "asked too much" in brake.reason
+    assert (await sequencer.admit(bench.proposal(ActionClass.READ))).permit is None, "nothing more leaves"
+
+    assert done[0].approval is not None and done[1].approval is not None
+    answered = await bench.engine.approvals.approve(done[0].approval.id, BEN)
+    assert answered.state is ApprovalState.APPROVED, "what was asked is still answered"
+    assert (await sequencer.admit(proposals[0])).permit is None, "and releases nothing while the run is frozen"
+    await bench.engine.approvals.withdraw(done[1].approval.id, ANN)
+    await bench.engine.brakes.thaw(bench.run.id, by="ann", reason="looked at them")
+    assert (await sequencer.admit(proposals[0])).permit is not None
+    assert (await sequencer.admit(proposals[2])).approval == done[2].approval
     assert (await sequencer.admit(proposals[-1])).approval is not None, "there is room again"
+
+
+async def test_answered_questions_count_towards_the_hour(bench: Bench, sequencer: Sequencer) -> None:
+    """Rejecting a flood as it comes does not make it none; the hour that is over does."""
+    for n in range(PER_HOUR_MAX_DEFAULT):
+        held = await sequencer.admit(bench.proposal(parameters={"n": n}))
+        assert held.approval is not None, n
+        await bench.engine.approvals.reject(held.approval.id, BEN, comment="no")
+    again = await sequencer.admit(bench.proposal(parameters={"n": 0}))
+    assert again.verdict.reasons[0].code == "rejected", "the same again is no new question"
+    over = await sequencer.admit(bench.proposal(parameters={"n": -1}))
+    assert over.verdict.reasons[0].code == "too_many_questions" and "within an hour" in over.verdict.reasons[0].text
+    await bench.engine.brakes.thaw(bench.run.id, by="ann", reason="I know")
+    assert (await sequencer.admit(bench.proposal(parameters={"n": -1}))).approval is not None, "an hour begins anew"
+
+
+async def test_the_hour_is_counted_across_a_restart_and_across_runs(bench: Bench, sequencer: Sequencer) -> None:
+    for n in range(PER_HOUR_MAX_DEFAULT - 1):
+        held = await sequencer.admit(bench.proposal(parameters={"n": n}))
+        assert held.approval is not None
+        await bench.engine.approvals.withdraw(held.approval.id, BEN)
+    after = build_engine(bench.config, bench.store, lambda: bench.boundary, clock=bench.clock, ids=SystemIds())
+    bench.run = await after.runs.start(agent="bot", purpose=None, resume=None, per_run={})
+    assert (await after.sequencer.admit(bench.proposal(parameters={"n": "last"}))).approval is not None
+    assert (await after.sequencer.admit(bench.proposal(parameters={"n": "over"}))).approval is None
+    bench.clock.turn(3_601)
+    await after.brakes.thaw(bench.run.id, by="ann", reason="an hour later")
+    assert (await after.sequencer.admit(bench.proposal(parameters={"n": "over"}))).approval is not None
+
+
+async def test_asking_all_at_once_is_counted_too(bench: Bench, sequencer: Sequencer) -> None:
+    proposals = [bench.proposal(parameters={"n": n}) for n in range(OPEN_MAX_DEFAULT * 3)]
+    await asyncio.gather(*(sequencer.admit(proposal) for proposal in proposals))
+    assert len(await bench.store.approvals(ApprovalState.PENDING)) == OPEN_MAX_DEFAULT
 
 
 async def test_a_run_does_not_follow_its_agent_out_of_its_budget(bench: Bench, sequencer: Sequencer) -> None:
@@ -292,7 +337,8 @@ def everywhere(bench: Bench) -> Iterator[Request]:
 
 async def test_no_secret_reaches_the_store(tmp_path: Path) -> None:
     """A real store after real traffic, read as raw bytes: entries, fields beside them, questions, runs."""
-    config = parse_config(CONFIG, origin="t")
+    bot = {**CONFIG["agents"]["bot"], "questions": {"open_max": 1_000, "per_hour_max": 1_000}}  # type: ignore[index]
+    config = parse_config({**CONFIG, "agents": {"bot": bot}}, origin="t")
     store = await SqliteStore.open(tmp_path / "store.sqlite")
     boundary = boundary_of(config, starter_policies())
     engine = build_engine(config, store, lambda: boundary, clock=TurnedClock(), ids=SystemIds())

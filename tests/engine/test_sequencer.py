@@ -13,7 +13,7 @@ from comptroller.core.approval import GrantState
 from comptroller.core.estimate import Outcome, Unit
 from comptroller.core.reservation import ReservationState
 from comptroller.core.verdict import Conflict, VerdictKind
-from comptroller.engine.sequencer import RESEND_SECONDS_MAX, Sequencer
+from comptroller.engine.sequencer import RESEND_SECONDS_MAX, Proposal, Sequencer
 
 
 async def test_five_hundred_callers_and_a_budget_for_seven(bench: Bench, sequencer: Sequencer) -> None:
@@ -76,17 +76,23 @@ async def test_a_yes_expires(bench: Bench, sequencer: Sequencer) -> None:
     assert Conflict.EXPIRED.value in {reason.code for reason in again.verdict.reasons}
 
 
+async def yes(bench: Bench, sequencer: Sequencer, proposal: Proposal) -> None:
+    held = await sequencer.admit(proposal)
+    assert held.approval is not None
+    await bench.engine.approvals.approve(held.approval.id, BEN)
+
+
 async def test_a_changed_rule_voids_a_yes_and_an_unrelated_one_does_not(bench: Bench, sequencer: Sequencer) -> None:
     from comptroller.compose import starter_policies
 
     proposal = bench.proposal()
-    held = await sequencer.admit(proposal)
-    assert held.approval is not None
-    await bench.engine.approvals.approve(held.approval.id, BEN)
+    await yes(bench, sequencer, proposal)
     unrelated = '\n@id("no-mail") forbid (principal, action in Comptroller::Action::"communicate", resource);\n'
     bench.reload(starter_policies() + unrelated)
     same = replace(proposal, boundary=bench.boundary.evaluate(proposal.action, proposal.estimate))
     assert same.boundary.slice_hash == proposal.boundary.slice_hash
+    assert (await sequencer.admit(same)).permit is not None
+    await yes(bench, sequencer, same)
     related = (
         '\n@id("no-west") forbid (principal, action in Comptroller::Action::"provision", resource) '
         'when { context.region == "us-west-2" };\n'
@@ -96,7 +102,7 @@ async def test_a_changed_rule_voids_a_yes_and_an_unrelated_one_does_not(bench: B
     again = await sequencer.admit(changed)
     assert again.permit is None
     assert Conflict.RULES_CHANGED.value in {reason.code for reason in again.verdict.reasons}
-    assert (await sequencer.admit(same)).permit is not None
+    assert (await sequencer.admit(same)).permit is None, "people were asked anew: the yes before counts no more"
 
 
 async def test_a_no_is_remembered_and_its_comment_told(bench: Bench, sequencer: Sequencer) -> None:

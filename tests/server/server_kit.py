@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from comptroller.compose import ConfigRunBook
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.approval import Approval
 from comptroller.core.brake import Run
@@ -239,20 +240,8 @@ def proposal(
     )
 
 
-@dataclass(frozen=True)
-class Book:
-    """The run book of one configuration."""
-
-    config: Config
-
-    def path_of(self, agent: str) -> str:
-        return self.config.path_of(agent)
-
-    def owner_of(self, agent: str) -> str:
-        return self.config.agents[agent].owner
-
-    def purpose_of(self, agent: str) -> str:
-        return self.config.agents[agent].purpose
+class Book(ConfigRunBook):
+    """The run book of one configuration, with names taken as they are."""
 
     def names(self, agent: str, service: str, host: str) -> bool:
         return service in self.config.agents[agent].services or host in self.config.agents[agent].hosts
@@ -280,7 +269,7 @@ def make_place(
         config_path="comptroller.yaml",
         owner_uid=os.getuid() if owner_uid is None else owner_uid,
         store=store,
-        approvals=Approvals(**parts),
+        approvals=Approvals(**parts, people=book),
         brakes=Brakes(**parts, scopes=lambda: ()),
         ledger=Ledger(**parts),
         suspense=Suspense(**parts),

@@ -254,7 +254,7 @@ async def test_idle_exit_waits_for_questions(short_folder: Path) -> None:
         ending = asyncio.create_task(made.house.stopped())
         assert await made.house.busy()
         async with made.client() as client:
-            await client.post(f"/v1/approvals/{held.id}/reject", json={})
+            await client.post(f"/v1/approvals/{held.id}/reject", json={"comment": "no"})
         assert await ending == "idle"
     finally:
         await made.house.close()

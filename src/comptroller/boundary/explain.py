@@ -211,6 +211,11 @@ def _obligation(item: Obligation) -> dict[str, object]:
         "exclude": sorted(item.exclude),
         "ttl_seconds": item.ttl_seconds,
         "reason": item.reason,
+        "assurance": item.assurance,
+        "stages": [{"group": stage.group, "quorum": stage.quorum} for stage in item.asked],
+        "delay_seconds": item.delay_seconds,
+        "escalations": [{"group": late.group, "after_seconds": late.after_seconds} for late in item.escalations],
+        "expires_seconds": item.expires_seconds,
     }
 
 

@@ -262,18 +262,29 @@ def _check_groups(reading: _Reading, groups: Mapping[str, int]) -> None:
     """Warn about questions that too few people could answer: what they hold stays held."""
     for rule in reading.rules:
         asked = rule.obligation
-        if asked is None or not asked.approvers or groups.get(asked.approvers, 0) >= asked.quorum:
+        if asked is None:
             continue
-        count = groups.get(asked.approvers, 0)
-        known = nearest(asked.approvers, [name for name in groups if groups[name] >= asked.quorum])
-        reading.warnings.append(
-            Problem(
-                file=rule.statement.file,
-                **rule.statement.place_of("approvers")._asdict(),
-                message=f"`{rule.id}` wants {asked.quorum} of group `{asked.approvers}`, which has {count}",
-                write=f'`@approvers("Group::{known}")`' if known else f"people.NAME.groups: [{asked.approvers}]",
+        word = "stages" if asked.stages else "approvers"
+        wanted = [(word, stage.group, stage.quorum) for stage in asked.asked]
+        for word, group, people in (*wanted, *(("escalate", late.group, 1) for late in asked.escalations)):
+            count = groups.get(group, 0)
+            if count >= people:
+                continue
+            known = nearest(group, [name for name in groups if groups[name] >= people])
+            reading.warnings.append(
+                Problem(
+                    file=rule.statement.file,
+                    **rule.statement.place_of(word)._asdict(),
+                    message=f"`{rule.id}` wants {people} of group `{group}`, which has {count}",
+                    write=_group_to_write(word, known, group),
+                )
             )
-        )
+
+
+def _group_to_write(word: str, known: str | None, group: str) -> str:
+    if not known:
+        return f"people.NAME.groups: [{group}]"
+    return f'`@approvers("Group::{known}")`' if word == "approvers" else f"`Group::{known}`"
 
 
 def _validate(reading: _Reading) -> None:

@@ -11,7 +11,7 @@ import click
 
 from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
 from comptroller.cli.show import approval_row, approval_text
-from comptroller.server.neutral import neutral
+from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.place import Paths
 
 
@@ -66,24 +66,59 @@ def approve(approval: str, ceiling_usd: str | None, comment: str, as_json: bool,
     if as_json:
         print_json(done)
     elif done["state"] == "pending":
-        click.echo(f"your yes counts; more people are needed: {neutral(done['sentence'])}")
+        click.echo(f"your yes counts; more people are needed ({done['progress']}): {neutral(done['sentence'])}")
+    elif done["delayed"]:
+        click.echo(
+            f"approved, once, from {done['usable_at']} until {done['grant_expires_at']}: {neutral(done['sentence'])}"
+        )
+        click.echo(f"until then it can be taken back: comptroller approvals revoke {neutral_name(done['id'])}")
     else:
         click.echo(f"approved, once, until {done['grant_expires_at']}: {neutral(done['sentence'])}")
 
 
 @approvals.command()
 @click.argument("approval")
-@click.option("--comment", default="", help="Kept in the log and told to the agent.")
+@click.option("--comment", default="", help="Why not, and what else. Needed: the agent is told it. Kept in the log.")
 @json_option
 @config_option
 def reject(approval: str, comment: str, as_json: bool, config: Path | None) -> None:
-    """Say no to this APPROVAL."""
+    """Say no to this APPROVAL, and why."""
     with Client(config) as client:
         done = client.post(f"/v1/approvals/{approval}/reject", comment=comment)
     if as_json:
         print_json(done)
     else:
         click.echo(f"rejected: {neutral(done['sentence'])}")
+
+
+@approvals.command()
+@click.argument("approval", nargs=-1, required=True)
+@click.option("--comment", default="", help="Kept in the log and told to whoever waits for it.")
+@json_option
+@config_option
+def withdraw(approval: tuple[str, ...], comment: str, as_json: bool, config: Path | None) -> None:
+    """Take an open question back, or several: each APPROVAL."""
+    _take_back("withdraw", "withdrawn", approval, comment, as_json, config)
+
+
+@approvals.command()
+@click.argument("approval", nargs=-1, required=True)
+@click.option("--comment", default="", help="Kept in the log and told to whoever waits for it.")
+@json_option
+@config_option
+def revoke(approval: tuple[str, ...], comment: str, as_json: bool, config: Path | None) -> None:
+    """Take a yes back that was not used, or several: each APPROVAL."""
+    _take_back("revoke", "taken back", approval, comment, as_json, config)
+
+
+def _take_back(verb: str, told: str, names: tuple[str, ...], comment: str, as_json: bool, config: Path | None) -> None:
+    with Client(config) as client:
+        done = [client.post(f"/v1/approvals/{name}/{verb}", comment=comment) for name in names]
+    if as_json:
+        print_json({"approvals": done})
+        return
+    for approval in done:
+        click.echo(f"{told}: {neutral(approval['sentence'])}")
 
 
 @approvals.command("open")

@@ -24,6 +24,7 @@ from comptroller.decode.azure.arm import service_of
 from comptroller.server.descriptions import described_services
 from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.place import find_config, load_config
+from comptroller.server.progress import asked_text
 
 ACTION_BYTES_MAX = 1 << 20
 PREVIEW_RUN = "preview"
@@ -376,9 +377,7 @@ def _show_explanation(action: Action, explanation: Explanation) -> None:
     for reason in result.reasons:
         click.echo(f"  {reason.rule or reason.code}: {neutral(reason.text)}")
     for item in result.obligations:
-        people = f"{item.quorum} of" if item.quorum > 1 else "one of"
-        never = " nor ".join(sorted(item.exclude))
-        click.echo(f"  asks {people} group {item.approvers}, not the {never} ({item.rule})")
+        click.echo(f"  asks {asked_text(item)} ({item.rule})")
     click.echo(f"classes: {' '.join(explanation.classes) or 'none'}")
     click.echo(f"rules that could decide: {explanation.slice_size} of {explanation.total_size}")
     for rule in explanation.rules:

@@ -78,11 +78,23 @@ def approval_text(approval: Mapping[str, Any]) -> str:
     rows += [("budget after", _after(row)) for row in approval["budget_after"]]
     rows += [("rule", _rule(rule)) for rule in approval["rules"]]
     rows += [("yes by", _vote(vote)) for vote in approval["votes"]]
+    if approval["state"] == "pending":
+        rows.append(("wanted", neutral(approval["progress"])))
+        rows += [("asked now", _group(group)) for group in approval["answerable_by"]]
+        rows += [("later", _later(late)) for rule in approval["rules"] for late in rule["escalations"]]
+        rows.append(
+            ("assurance", f"signed with a {neutral_name(approval['assurance'])}" if approval["assurance"] else "")
+        )
+    if approval["delayed"]:
+        rows.append(("holds from", f"{approval['usable_at']}; until then: comptroller approvals revoke"))
     rows += [("run", neutral_name(approval["run"])), ("digest", neutral_name(approval["digest"]))]
     if approval["answered_by"]:
         rows.append(
             (str(approval["state"]), f"by {neutral_name(approval['answered_by'])} {neutral(approval['comment'])}")
         )
+    if approval["taken_back_by"]:
+        why = f": {neutral(approval['taken_back_why'])}" if approval["taken_back_why"] else ""
+        rows.append(("taken back", f"by {neutral_name(approval['taken_back_by'])}{why}"))
     body = "\n".join(f"  {click.style(f'{name:<13}', dim=True)}{text}" for name, text in rows if text)
     head = click.style(neutral(approval["sentence"]), bold=True)
     tail = ""
@@ -94,7 +106,7 @@ def approval_text(approval: Mapping[str, Any]) -> str:
         identifier = neutral_name(approval["id"])
         tail = (
             f"\n\n  {left} left to answer:\n    comptroller approvals approve {identifier}{ceiling}"
-            f"\n    comptroller approvals reject {identifier}"
+            f"\n    comptroller approvals reject {identifier} --comment WHY"
         )
     return f"{head}\n{body}{tail}"
 
@@ -108,13 +120,24 @@ def _after(row: Mapping[str, Any]) -> str:
 
 def _rule(rule: Mapping[str, Any]) -> str:
     never = f", never {neutral_name(', '.join(rule['exclude']))}" if rule["exclude"] else ""
-    who = f"{rule['quorum']} of {neutral_name(rule['approvers'])}{never}"
-    return f"{neutral_name(rule['rule'])}: {neutral(rule['reason'])} ({who}{', answered' if rule['met'] else ''})"
+    stages = ", then ".join(f"{stage['quorum']} of {neutral_name(stage['group'])}" for stage in rule["stages"])
+    met = ", answered" if rule["met"] else ""
+    return f"{neutral_name(rule['rule'])}: {neutral(rule['reason'])} ({stages}{never}{met})"
+
+
+def _group(group: Mapping[str, Any]) -> str:
+    people = ", ".join(neutral_name(name) for name in group["people"])
+    return f"{neutral_name(group['group'])}: {people or 'nobody is left in it'}"
+
+
+def _later(late: Mapping[str, Any]) -> str:
+    return f"{neutral_name(late['group'])} {'since' if late['due'] else 'from'} {late['at']}"
 
 
 def _vote(vote: Mapping[str, Any]) -> str:
     own = " (self-approved)" if vote["self_approved"] else ""
-    return f"{neutral_name(vote['person'])}{own} {neutral(vote['comment'])}".strip()
+    signed = ", signed with a passkey" if vote["assurance"] == "passkey" else ""
+    return f"{neutral_name(vote['by'])}{own}{signed} {neutral(vote['comment'])}".strip()
 
 
 def budget_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:

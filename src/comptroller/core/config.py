@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from comptroller.core.budget import Budget, OnExceed, check_window
+from comptroller.core.config_approvals import ApprovalsConfig, DeputyConfig, QuestionsConfig
 from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
 from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
@@ -113,6 +114,7 @@ class PersonConfig(_Part):
 
     groups: tuple[Name, ...] = Field(default=(), strict=False)
     roles: tuple[Annotated[Role, Field(strict=False)], ...] = Field(default=ROLES_DEFAULT, strict=False, min_length=1)
+    deputies: tuple[DeputyConfig, ...] = Field(default=(), strict=False)
 
 
 class LimitConfig(_Part):
@@ -204,6 +206,7 @@ class AgentConfig(_Part):
         default=(), strict=False
     )
     tcp: tuple[TcpConfig, ...] = Field(default=(), strict=False)
+    questions: QuestionsConfig = QuestionsConfig()
 
     @field_validator("tcp")
     @classmethod
@@ -508,6 +511,7 @@ class Config(_Part):
     budgets: tuple[BudgetConfig, ...] = Field(default=(), strict=False)
     services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
     credentials: Mapping[Name, CredentialConfig] = Field(default_factory=dict)
+    approvals: ApprovalsConfig = ApprovalsConfig()
     notify: NotifyConfig = NotifyConfig()
     prices: PricesConfig = PricesConfig()
     holdings: HoldingsConfig = HoldingsConfig()
@@ -527,6 +531,12 @@ class Config(_Part):
             for credential in agent.credentials:
                 if credential not in self.credentials:
                     raise ValueError(f"agents.{name}.credentials: there is no credential `{credential}`")
+        for name, person in self.people.items():
+            for deputy in person.deputies:
+                if deputy.person not in self.people:
+                    raise ValueError(f"people.{name}.deputies: there is no person `{deputy.person}`")
+                if deputy.person == name:
+                    raise ValueError(f"people.{name}.deputies: nobody is their own deputy")
         keys = [budget.budget().key for budget in self.budgets]
         for key in keys:
             if keys.count(key) > 1:
@@ -614,7 +624,8 @@ def _known(name: str, what: str, builtin: Collection[str], info: ValidationInfo)
 
 def _near(word: str) -> str:
     parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
-    names = sorted({name for part in (*parts, PricesConfig, RetentionConfig) for name in part.model_fields})
+    more = (PricesConfig, RetentionConfig, ApprovalsConfig, DeputyConfig, QuestionsConfig)
+    names = sorted({field.alias or name for part in (*parts, *more) for name, field in part.model_fields.items()})
     close = get_close_matches(word, names, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from comptroller.core.action import ActionClass
-from comptroller.core.approval import Approval, ApprovalState, grant_conflict
+from comptroller.core.approval import Approval, ApprovalState, GrantState, grant_conflict, stale
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import BudgetState, Shortage, shortages
 from comptroller.core.estimate import Estimate, Unit, usd_text
@@ -27,11 +27,17 @@ OBSERVED_RULE = "unnamed"
 """The one `forbid` an observed run looks past: that of the starter pack which denies what is not named."""
 
 
+ASKING = Obligation(rule="")
+"""Whom we ask where nobody configured whom."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """All that one judgement rests on, read under one lock. `approvals`: this run's for this digest, newest first.
 
     `cheap`: every class of the action is in `OBSERVED_CLASSES`, and neither its host nor its service is named.
+    `targets`: the things it acts on and a word for the state of each. `waited`: the approval that this very call has
+    waited for. `asking`: whom we ask about what no rule speaks of.
     """
 
     digest: str
@@ -43,6 +49,9 @@ class Case:
     run: Run | None
     now: datetime
     cheap: bool = False
+    targets: Mapping[str, str] = field(default_factory=dict)
+    waited: str = ""
+    asking: Obligation = ASKING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +88,7 @@ def judge(case: Case) -> Judgement:
         denied = _deny(*(_short_reason(shortage) for shortage in firm))
         return replace(denied, short=all(shortage.state is not None for shortage in firm))
     if short:
-        obligations = (*obligations, *(_excess(shortage) for shortage in short))
+        obligations = (*obligations, *(_excess(case, shortage) for shortage in short))
         grant = _grant(case, obligations)
         # The price may be unknown: the yes to the excess is the one whose ceiling is reserved.
         wanted = _wanted(case.estimate, grant) if grant is not None else wanted
@@ -127,13 +136,13 @@ def _observed(case: Case) -> bool:
 def _obligations(case: Case) -> tuple[Obligation, ...]:
     if case.boundary.obligations or not case.estimate.unknown(Unit.USD_MICROS):
         return case.boundary.obligations
-    return (Obligation(rule=UNKNOWN_PRICE_RULE, reason="nobody can say what this costs"),)
+    return (replace(case.asking, rule=UNKNOWN_PRICE_RULE, reason="nobody can say what this costs"),)
 
 
-def _excess(shortage: Shortage) -> Obligation:
+def _excess(case: Case, shortage: Shortage) -> Obligation:
     """The question whether one action may go beyond a budget that lets people say so."""
     assert shortage.state is not None
-    return Obligation(rule=shortage.state.budget.rule, reason=_short_reason(shortage).text)
+    return replace(case.asking, rule=shortage.state.budget.rule, reason=_short_reason(shortage).text)
 
 
 def _covered(short: tuple[Shortage, ...], obligations: tuple[Obligation, ...]) -> bool:
@@ -147,7 +156,8 @@ def _grant(case: Case, obligations: tuple[Obligation, ...]) -> Approval | None:
     for approval in case.approvals:
         conflict = grant_conflict(approval, digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now)
         priced = approval.ceiling_usd_micros is not None or not case.estimate.unknown(Unit.USD_MICROS)
-        if conflict is None and rules <= set(approval.rules) and priced:
+        as_shown = stale(approval, case.estimate, case.targets) is None
+        if conflict is None and rules <= set(approval.rules) and priced and as_shown:
             return approval
     return None
 
@@ -196,31 +206,13 @@ def _ask(case: Case, obligations: tuple[Obligation, ...], wanted: Mapping[Unit, 
         Reason(code="approval", text=item.reason or f"rule `{item.rule}` wants a person", rule=item.rule)
         for item in obligations
     ]
-    for approval in case.approvals:
-        if approval.state is ApprovalState.REJECTED and case.now < approval.expires_at:
-            told = f": {approval.comment}" if approval.comment else ""
-            return _deny(
-                Reason(code=Conflict.REJECTED, text=f"{approval.answered_by} said no ({approval.id}){told}"),
-                rules=approval.rules,
-            )
-    pending = next(
-        (
-            approval
-            for approval in case.approvals
-            if approval.state is ApprovalState.PENDING
-            and case.now < approval.expires_at
-            and approval.slice_hash == case.boundary.slice_hash
-        ),
-        None,
-    )
-    if pending is None and case.approvals:
-        conflict = grant_conflict(
-            case.approvals[0], digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now
-        )
-        if conflict is not None and conflict is not Conflict.NOT_FOUND:
-            reasons.append(
-                Reason(code=conflict, text=f"the earlier yes ({case.approvals[0].id}) does not count: {conflict.value}")
-            )
+    pending = next((each for each in case.approvals if _joins(case, each, obligations)), None)
+    if (no := _said_no(case, pending)) is not None:
+        return no
+    if pending is not None and pending.delayed(case.now):
+        reasons.append(Reason(code="delayed", text=f"{pending.answered_by} said yes, which holds from {_at(pending)}"))
+    if pending is None and case.approvals and (why_not := _why_not(case, case.approvals[0])) is not None:
+        reasons.append(why_not)
     verdict = Verdict(
         kind=VerdictKind.REQUIRE_APPROVAL,
         reasons=tuple(reasons),
@@ -228,6 +220,50 @@ def _ask(case: Case, obligations: tuple[Obligation, ...], wanted: Mapping[Unit, 
         obligations=obligations,
     )
     return Judgement(verdict=verdict, wanted=wanted, pending=pending)
+
+
+def _said_no(case: Case, pending: Approval | None) -> Judgement | None:
+    """A no stands as long as its question would have; taking a question back answers only who waited for it."""
+    for approval in case.approvals:
+        if approval.state is ApprovalState.REJECTED and case.now < approval.expires_at:
+            told = f": {approval.comment}" if approval.comment else ""
+            text = f"{approval.answered_by} said no ({approval.id}){told}"
+            return _deny(Reason(code=Conflict.REJECTED, text=text), rules=approval.rules)
+        if pending is None and approval.id == case.waited and approval.taken_back_by:
+            why = f": {approval.taken_back_why}" if approval.taken_back_why else ""
+            text = f"{approval.taken_back_by} took it back ({approval.id}){why}"
+            return _deny(Reason(code="withdrawn", text=text), rules=approval.rules)
+    return None
+
+
+def _joins(case: Case, approval: Approval, obligations: tuple[Obligation, ...]) -> bool:
+    """Whether `approval` is this very question, still open, or its yes waits to hold. One that shows less than the
+    action takes now is none: its yes would release nothing."""
+    is_open = approval.state is ApprovalState.PENDING and case.now < approval.expires_at
+    return (
+        (is_open or approval.delayed(case.now))
+        and approval.slice_hash == case.boundary.slice_hash
+        and {item.rule for item in obligations} <= set(approval.rules)
+        and stale(approval, case.estimate, case.targets) is None
+    )
+
+
+def _why_not(case: Case, approval: Approval) -> Reason | None:
+    """Why the last yes does not release it, where there was one."""
+    conflict = grant_conflict(approval, digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now)
+    text = f"the earlier yes ({approval.id}) does not count"
+    if conflict is None or (conflict is Conflict.NOT_FOUND and approval.grant is GrantState.UNUSED):
+        changed = stale(approval, case.estimate, case.targets)
+        return None if changed is None else replace(changed, text=f"{text}: {changed.text}")
+    if conflict is Conflict.NOT_FOUND:
+        return None
+    taken = f" ({approval.taken_back_by} took it back)" if approval.taken_back_by else ""
+    return Reason(code=conflict, text=f"{text}: {conflict.value}{taken}")
+
+
+def _at(approval: Approval) -> str:
+    assert approval.usable_at is not None
+    return approval.usable_at.strftime("%H:%M:%S UTC")
 
 
 def _deny(*reasons: Reason, rules: tuple[str, ...] = ()) -> Judgement:

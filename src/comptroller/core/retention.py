@@ -27,6 +27,7 @@ CLASSES: Mapping[str, EntryClass | None] = {
     "suspense": EntryClass.ACTIONS,
     "share": EntryClass.ACTIONS,
     "approval": EntryClass.APPROVALS,
+    "deputy": EntryClass.CHANGES,
     "holding": EntryClass.HOLDINGS,
     "config": EntryClass.CHANGES,
     "budget": EntryClass.CHANGES,

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 APPROVERS_DEFAULT = "approvers"
 TTL_SECONDS_DEFAULT = 30 * 60
+EXPIRES_SECONDS_DEFAULT = 8 * 3600
+"""How long a question stays open where its rule does not say; a grant's own time starts only at the yes."""
 UNKNOWN_PRICE_RULE = "comptroller:unknown-price"
 
 
@@ -57,9 +59,29 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """So many different people of one group. A stage is asked once the one before it is full."""
+
+    group: str
+    quorum: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """A group that may answer as well once a question has been open for so long."""
+
+    group: str
+    after_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Obligation:
-    """Whom a rule wants asked. `exclude` holds roles (`agent`, `owner`) that may not answer; `assurance` is `passkey`
-    where only a signed yes counts."""
+    """Whom a rule wants asked. `exclude` holds roles (`agent`, `owner`, `requester`, `author`) that may not answer;
+    `assurance` is `passkey` where only a signed yes counts.
+
+    `stages` are answered in order; without any, `quorum` people of `approvers` are asked. `delay_seconds`: how long a
+    yes can be taken back before it releases anything. `expires_seconds`: how long the question stays open.
+    """
 
     rule: str
     approvers: str = APPROVERS_DEFAULT
@@ -68,6 +90,20 @@ class Obligation:
     ttl_seconds: int = TTL_SECONDS_DEFAULT
     reason: str = ""
     assurance: str = ""
+    stages: tuple[Stage, ...] = ()
+    delay_seconds: int = 0
+    escalations: tuple[Escalation, ...] = ()
+    expires_seconds: int = EXPIRES_SECONDS_DEFAULT
+
+    @property
+    def asked(self) -> tuple[Stage, ...]:
+        """The stages in their order, at least one."""
+        return self.stages or (Stage(group=self.approvers, quorum=self.quorum),)
+
+    @property
+    def people(self) -> int:
+        """How many different people have to say yes."""
+        return sum(stage.quorum for stage in self.asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

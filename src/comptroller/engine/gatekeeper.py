@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from comptroller.core.action import Action, ActionClass, Uncanonical
@@ -35,6 +35,8 @@ BEGUN_MAX = 10_000
 """Approved actions that others carry on (uploads) and that are remembered; the oldest is forgotten, and asked anew."""
 INFLIGHT_MAX = 10_000
 """Released actions whose outcome is awaited; beyond it nothing more is released."""
+
+Targets = Callable[[Action], Awaitable[Mapping[str, str]]]
 
 NEVER_SENT = Outcome(status=0, ok=False, complete=True, charged=False)
 """The outcome of a released action of which not a byte left."""
@@ -86,9 +88,12 @@ class Gatekeeper:
         clock: Clock,
         tags: Callable[[Action], Mapping[str, str]] = lambda _: {},
         owned: Callable[[Action], bool] = lambda _: False,
+        targets: Targets | None = None,
     ) -> None:
-        """`tags` are put on what an action makes; `owned` says whether all that it would end is its own run's."""
+        """`tags` are put on what an action makes; `owned` says whether all that it would end is its own run's;
+        `targets` tells the state of the things on the books that an action is about."""
         self._tags = tags
+        self._targets = targets
         self._owned = owned
         self._registry = registry
         self._pricer = pricer
@@ -124,13 +129,13 @@ class Gatekeeper:
         stays open, and the call issued again passes once it is answered.
         """
         deadline = self._clock.now().timestamp() + hold_seconds
-        told = False
+        told, waited = False, ""
         while True:
             judged = self._judge(request)
             if len(self._inflight) >= INFLIGHT_MAX:
                 return self._refused(judged, _denied("overloaded", "too many actions are in flight"))
             try:
-                sequenced = await self._sequence(judged.proposal)
+                sequenced = await self._sequence(await self._as_it_stands(judged.proposal, waited))
             except StoreError as error:
                 # No entry can say so: the person at the terminal is told, the agent only that nothing passes.
                 beside = error.beside if isinstance(error, StoreLostError) else ""
@@ -157,7 +162,21 @@ class Gatekeeper:
             left = deadline - self._clock.now().timestamp()
             if left <= 0:
                 return self._refused(judged, sequenced)
-            await self._hub.wait(approval.id, min(left, RECHECK_SECONDS_MAX))
+            waited = approval.id
+            await self._hub.wait(approval.id, min(left, self._recheck_seconds(approval)))
+
+    def _recheck_seconds(self, approval: Approval) -> float:
+        """When to look again without having been woken: soon, and as soon as a yes that waits holds."""
+        now = self._clock.now()
+        if approval.usable_at is None or not approval.delayed(now):
+            return RECHECK_SECONDS_MAX
+        return min((approval.usable_at - now).total_seconds(), RECHECK_SECONDS_MAX)
+
+    async def _as_it_stands(self, proposal: Proposal, waited: str) -> Proposal:
+        """The proposal with the present state of what it acts on, where people may have to be asked."""
+        if self._targets is None or not proposal.asks:
+            return replace(proposal, waited=waited)
+        return replace(proposal, waited=waited, targets=await self._targets(proposal.action))
 
     async def settle(self, permit: Permit, outcome: Outcome) -> None:
         """Settle what `outcome` proves. Exactly once per permit."""

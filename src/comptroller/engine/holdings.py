@@ -16,8 +16,8 @@ from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.budget import scopes_of
 from comptroller.core.errors import ConflictError, RefusedError
-from comptroller.core.estimate import Outcome, Unit
-from comptroller.core.holding import OVERRUN_SECONDS, Holding, HoldingState
+from comptroller.core.estimate import Outcome, Unit, usd_text
+from comptroller.core.holding import COSTING_STATES, OVERRUN_SECONDS, Holding, HoldingState
 from comptroller.core.made import Made
 from comptroller.core.reservation import Reservation, ReservationState, settle_deltas
 from comptroller.core.verdict import Conflict
@@ -71,6 +71,22 @@ class Holdings:
             return False
         ends = things.closes(action, PROVISION_ANSWERED)
         return bool(ends) and all(key_of(each.made) in mine for each in ends)
+
+    async def targets(self, action: Action) -> Mapping[str, str]:
+        """The open holdings that `action` is about, each with its state in words; nothing where none is on the books.
+
+        It is about what it names as its resources and what it would end.
+        """
+        ends = {key_of(each.made) for each in things.closes(action, PROVISION_ANSWERED)}
+        named = frozenset(action.resources)
+        if not ends and not named:
+            return {}
+        return {
+            item.resource: _in_words(item)
+            for item in await self._store.holdings()
+            if item.resource
+            and (key_of(item) in ends or (item.account == action.account and _is_named(item.resource, named)))
+        }
 
     # ------------------------------------------------------------ opening
 
@@ -458,3 +474,15 @@ def _nameless(action: Action) -> Made:
     return Made(
         kind=action.operation, resource="", account=action.account, region=action.region, endpoint=action.endpoint
     )
+
+
+def _is_named(resource: str, names: frozenset[str]) -> bool:
+    """Whether one of `names` is the thing, as its id or as the end of an ARN or a path."""
+    return resource in names or any(name.endswith((f"/{resource}", f":{resource}")) for name in names)
+
+
+def _in_words(item: Holding) -> str:
+    """What matters about a thing to a person who says yes to an action on it."""
+    rate = item.rate_usd_micros_per_hour
+    cost = "at a rate nobody knows" if rate is None else f"at {usd_text(rate)} an hour"
+    return f"{item.kind} of {item.agent} {cost}, {'running' if item.state in COSTING_STATES else 'at rest'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from comptroller.core.audit import EntryKind
+from comptroller.core.document import Document
 from comptroller.engine.entries import Scribe
 from comptroller.engine.hub import Hub
 from comptroller.ports import Changes, Clock, Store, Wants
@@ -27,11 +28,14 @@ class Recorder:
         run: str = "",
         body: Mapping[str, object] | None = None,
         private: Mapping[str, object] | None = None,
+        documents: tuple[Document, ...] = (),
     ) -> int:
-        """Append one entry; returns its index once it is durable. Raises `StoreError`."""
+        """Append one entry, and what it says that people made; returns its index once both are durable. Raises
+        `StoreError`."""
         now = self._clock.now()
         draft = self._scribe.draft(kind, at=now, agent=agent, run=run, body=body, private=private)
-        done = await self._store.commit(Wants(now=now), lambda _: (Changes(entries=(draft,)), None))
+        changes = Changes(entries=(draft,), documents=documents)
+        done = await self._store.commit(Wants(now=now), lambda _: (changes, None))
         index = done.indices[0]
         self._hub.publish(kind.value, {"index": index, "agent": agent, "run": run, **(body or {}), **(private or {})})
         return index

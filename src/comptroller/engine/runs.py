@@ -52,11 +52,13 @@ class Runs:
         observed: bool = False,
         unboxed: bool = False,
         external: bool = False,
+        by: str = "",
     ) -> Run:
         """Start a run of `agent`, or make run `resume` active again with its budget, identity and unused grants.
 
         `observed` and `unboxed` hold until it ends, also for a resumed run, whatever it was before. `external`: it has
         no box of ours either, yet its traffic comes to us; the wall is somebody else's, and its first entry says so.
+        `by` is the person who started it, where that is known.
 
         Raises `UsageError` for an unknown agent or run, `RefusedError` for a killed or active one.
         """
@@ -98,6 +100,7 @@ class Runs:
                 "per_run": amounts_body(per_run),
                 **marks_of(run),
                 **({"layer": "external"} if external else {}),
+                **({"by": by} if by else {}),
             }
             entry = self._scribe.draft(
                 EntryKind.RUN_STARTED,
@@ -109,6 +112,7 @@ class Runs:
             )
             return Changes(entries=(entry,), runs=(run,), budgets=budgets), run
 
+        self._runbook.launched(run_id, by)
         done = await self._store.commit(Wants(now=now, scopes=scopes_of(path), run=run_id), decide)
         self._hub.publish(
             EntryKind.RUN_STARTED.value, {"index": done.indices[0], "run": done.result.id, "agent": agent}

@@ -13,6 +13,7 @@ from comptroller.core.action import Action, ActionClass
 from comptroller.core.action import digest as digest_of
 from comptroller.core.approval import Approval, ApprovalState, GrantState
 from comptroller.core.audit import EntryDraft, EntryKind
+from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.budget import BudgetState, rooms, scopes_of
 from comptroller.core.errors import StoreLostError
 from comptroller.core.estimate import Estimate, Unit
@@ -22,23 +23,17 @@ from comptroller.core.secrecy import scrubbed, shown
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
 from comptroller.engine.escrow import NOBODY_TO_ASK, ONLY_CHEAP, Escrow, marked
+from comptroller.engine.flood import Flood, Flooded
 from comptroller.engine.hub import Hub
 from comptroller.engine.parts import services_within
 from comptroller.engine.runs import marks_of
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
-
-PENDING_SECONDS_DEFAULT = 8 * 3600
-"""How long a question stays open; a grant's own time starts only at the yes."""
-
 
 RESEND_SECONDS_MAX = 15 * 60
 """How long a re-sent call may ride on its first reservation: well inside the time services remember their tokens."""
 CLOCK_SKEW_SECONDS_MAX = 60
 """How far in the future a first attempt may seem to lie; further means that the clock was set back."""
 
-
-QUESTIONS_OPEN_MAX = 100
-"""Of one run, besides those that are asked in the same moment: nobody reads more, and one may hide among them."""
 
 THRESHOLDS_TOLD_MAX = 10_000
 """Of how many windows it is remembered which threshold was told."""
@@ -53,7 +48,6 @@ SHADOW_WORDS = {
 _EFFORTS = (Unit.TOKENS, Unit.GPU_SECONDS, Unit.MILLIWATT_HOURS, Unit.MILLIGRAMS_CO2E)
 """What people are told beside money, where it applies."""
 
-TOO_MANY = Reason(code="too_many_questions", text=f"{QUESTIONS_OPEN_MAX} questions of this run wait for people already")
 MOVED = Reason(code="no_run", text="the agent's team changed since this run began: its budget is elsewhere")
 UNBOUND = Reason(
     code="unbound_body", text="a yes is for one body: one that was not read to its end cannot be asked about"
@@ -80,6 +74,8 @@ class Proposal:
     `carries_on` is the approval by which something began that this action is a part of. `smaller` makes the same
     action fit into the room that is left per unit, where that can be done (pure and quick); `lowered` then says how.
     `parts` is what people are told of the action's parts; `owned`: all that it ends was made by its own run.
+    `targets` are the things on the books that it acts on, with a word for the state of each; `waited` is the approval
+    that its call has waited for.
     """
 
     action: Action
@@ -92,6 +88,13 @@ class Proposal:
     lowered: str = ""
     parts: Mapping[str, object] = field(default_factory=dict)
     owned: bool = False
+    targets: Mapping[str, str] = field(default_factory=dict)
+    waited: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether people may have to be asked, budgets aside."""
+        return self.boundary.kind is VerdictKind.REQUIRE_APPROVAL or self.estimate.unknown(Unit.USD_MICROS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,7 @@ class _Decision:
     smaller: Proposal | None = None
     would_deny: bool = False
     crossings: tuple[_Crossing, ...] = ()
+    froze: Brake | None = None
 
 
 class Sequencer:
@@ -163,6 +167,8 @@ class Sequencer:
         self._runbook = runbook
         self._marks = marks
         self._escrow = escrow
+        self._flood = Flood(store=store, clock=clock, limits=runbook.questions_of)
+        hub.subscribe(self._heard)
         self._told: dict[tuple[str, ...], int] = {}
 
     async def admit(self, proposal: Proposal) -> Sequenced:
@@ -177,6 +183,15 @@ class Sequencer:
             escrow.lose(error)
         # The same reservation: where the store has it all the same, the journal adds nothing to it.
         return await self._from_share(proposal, escrow, reservation_id)
+
+    def _heard(self, kind: str, summary: Mapping[str, object]) -> None:
+        """Whoever is let go on begins to count its questions anew: a person has looked."""
+        scope = str(summary.get("scope", ""))
+        if kind == EntryKind.BRAKE_THAWED.value:
+            paths = {agent: self._runbook.path_of(agent) for agent in self._flood.agents()}
+            for agent, path in paths.items():
+                if f"{path}/".startswith(f"{scope}/") or scope.startswith(f"{path}/"):
+                    self._flood.forgive(agent, self._clock.now())
 
     async def _admit(self, proposal: Proposal, reservation_id: str) -> Sequenced:
         action = proposal.action
@@ -194,7 +209,7 @@ class Sequencer:
             approval=proposal.carries_on,
         )
         approval_id = self._ids.new()
-        questions = await self._open_questions(proposal)
+        seen = await self._flood.seen(action.agent) if proposal.asks else None
 
         def decide(facts: Facts) -> tuple[Changes, _Decision]:
             changes, decision = decided(facts)
@@ -216,6 +231,9 @@ class Sequencer:
                 run=facts.run,
                 now=now,
                 cheap=facts.run is not None and facts.run.observed and self._cheap(proposal),
+                targets=proposal.targets,
+                waited=proposal.waited,
+                asking=self._runbook.asking(),
             )
             if facts.calls and _may_resend(facts.calls[0], now):
                 resent = judge(_as_sent(case, facts.calls[0]))
@@ -230,9 +248,10 @@ class Sequencer:
                     return self._allow(proposal, facts.budgets, judgement, reservation_id)
                 case VerdictKind.REQUIRE_APPROVAL if action.unbound:
                     return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(UNBOUND,)))
-                case VerdictKind.REQUIRE_APPROVAL if judgement.pending is None and questions >= QUESTIONS_OPEN_MAX:
-                    return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(TOO_MANY,)))
                 case VerdictKind.REQUIRE_APPROVAL:
+                    flooded = self._flood.over(action.agent, seen, now) if judgement.pending is None else None
+                    if flooded is not None:
+                        return self._freeze(proposal, path, flooded)
                     return self._hold(proposal, facts, judgement, approval_id)
                 case VerdictKind.DENY:
                     return self._deny(proposal, judgement.verdict)
@@ -347,12 +366,6 @@ class Sequencer:
             and not self._runbook.names(action.agent, action.service, action.host)
         )
 
-    async def _open_questions(self, proposal: Proposal) -> int:
-        """How many questions of this run wait for people, where this may become another."""
-        asks = proposal.boundary.kind is VerdictKind.REQUIRE_APPROVAL or proposal.estimate.unknown(Unit.USD_MICROS)
-        pending = await self._store.approvals(ApprovalState.PENDING) if asks else ()
-        return sum(approval.run == proposal.action.run for approval in pending)
-
     def _fitting(self, proposal: Proposal, case: Case) -> tuple[Proposal, Judgement] | None:
         """The proposal made to fit the room that is left, where it is then allowed without asking anybody."""
         smaller = proposal.smaller(rooms(case.budgets)) if proposal.smaller is not None else None
@@ -393,7 +406,7 @@ class Sequencer:
         if judgement.grant is not None:
             used = (replace(judgement.grant, grant=GrantState.USED),)
             extra["approval"] = judgement.grant.id
-            extra["approved_by"] = [vote.person for vote in judgement.grant.votes]
+            extra["approved_by"] = [vote.by for vote in judgement.grant.votes]
             extra["self_approved"] = judgement.grant.self_approved
         crossings = self._crossings(budgets, judgement.wanted)
         changes = Changes(
@@ -450,27 +463,50 @@ class Sequencer:
         if judgement.pending is not None:
             return Changes(), _Decision(verdict=judgement.verdict, approval=judgement.pending)
         now, action = self._clock.now(), proposal.action
+        obligations = judgement.verdict.obligations
         approval = Approval(
             id=approval_id,
             run=action.run,
             agent=action.agent,
             owner=self._runbook.owner_of(action.agent),
+            requester=self._runbook.requester_of(action.run, action.agent),
+            author=self._runbook.author(),
             digest=proposal.digest,
             slice_hash=proposal.boundary.slice_hash,
             operation=action.operation,
-            obligations=judgement.verdict.obligations,
+            obligations=obligations,
             sentence=proposal.sentence,
             facts=self._question(proposal, facts.budgets, judgement.wanted),
             asked_at=now,
-            expires_at=now + timedelta(seconds=PENDING_SECONDS_DEFAULT),
+            expires_at=now + timedelta(seconds=min(each.expires_seconds for each in obligations)),
             price_unknown=proposal.estimate.unknown(Unit.USD_MICROS),
+            bounds={unit: bound.high for unit, bound in proposal.estimate.bounds.items()},
+            targets=proposal.targets,
         )
-        stale = tuple(
-            replace(old, state=ApprovalState.WITHDRAWN) for old in facts.approvals if old.state is ApprovalState.PENDING
-        )
-        entry = self._entry(EntryKind.ACTION_HELD, proposal, judgement.verdict, {"approval": approval_id})
+        older = tuple(changed for old in facts.approvals if (changed := _superseded(old, now)) is not None)
+        extra: dict[str, object] = {"approval": approval_id, "expires_at": approval.expires_at}
+        if older:
+            extra["supersedes"] = [each.id for each in older]
+        entry = self._entry(EntryKind.ACTION_HELD, proposal, judgement.verdict, extra)
+        self._flood.asked(action.agent, approval_id, now)
         decision = _Decision(verdict=judgement.verdict, approval=approval, asked=True)
-        return Changes(entries=(entry,), approvals=(*stale, approval)), decision
+        return Changes(entries=(entry,), approvals=(*older, approval)), decision
+
+    def _freeze(self, proposal: Proposal, path: str, flooded: Flooded) -> tuple[Changes, _Decision]:
+        """One question too many: it is not asked, and nothing more leaves the run until a person has looked."""
+        now, action = self._clock.now(), proposal.action
+        reason = Reason(code="too_many_questions", text=f"people are asked too much: {flooded.text}; the run is frozen")
+        brake = Brake(scope=path, state=BrakeState.FROZEN, reason=reason.text, by="comptroller", at=now)
+        changes, decision = self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(reason,)))
+        entry = self._scribe.draft(
+            EntryKind.BRAKE_FROZEN,
+            at=now,
+            agent=action.agent,
+            run=action.run,
+            body={"scope": path, "by": brake.by, "reason": brake.reason, **flooded.body()},
+        )
+        changes = replace(changes, entries=(*changes.entries, entry), brakes=(brake,))
+        return changes, replace(decision, froze=brake)
 
     def _deny(self, proposal: Proposal, verdict: Verdict) -> tuple[Changes, _Decision]:
         if proposal.action.undecodable and proposal.action.reason:
@@ -569,6 +605,11 @@ class Sequencer:
                 "usd_micros_high": proposal.estimate.high(Unit.USD_MICROS),
             },
         )
+        if decision.froze is not None:
+            told = {"index": indices[1], "agent": action.agent, "run": action.run, "scope": decision.froze.scope}
+            self._hub.publish(
+                EntryKind.BRAKE_FROZEN.value, {**told, "by": decision.froze.by, "reason": decision.froze.reason}
+            )
         for crossing, index in zip(decision.crossings, indices[1:], strict=False):
             self._remember(crossing)
             told = {"index": index, "agent": action.agent, "run": action.run, **crossing.body()}
@@ -591,6 +632,15 @@ def _shadow(boundary: BoundaryResult, verdict: Verdict) -> dict[str, object]:
         if item.would is not verdict.kind or item.would is boundary.kind
     ]
     return {"shadow": told} if told else {}
+
+
+def _superseded(old: Approval, now: datetime) -> Approval | None:
+    """An earlier question about the same action, or its unused yes, once people are asked anew: one of them counts."""
+    if old.state is ApprovalState.PENDING:
+        return replace(old, state=ApprovalState.WITHDRAWN)
+    if old.grant is GrantState.UNUSED:
+        return replace(old, grant=GrantState.REVOKED, taken_back_by="comptroller", taken_back_at=now)
+    return None
 
 
 def _would(judgement: Judgement) -> dict[str, object]:

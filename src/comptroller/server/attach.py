@@ -22,7 +22,7 @@ from comptroller.server.channel import Channel, ChannelError
 from comptroller.server.desk import Attached, Desk, SocketRole
 from comptroller.server.doors import RunDoors, Wanted
 from comptroller.server.ending_unsafe import Ending, wake
-from comptroller.server.identity import os_user, peer_uid
+from comptroller.server.identity import os_user, peer_uid, person_name
 from comptroller.server.neutral import neutral
 from comptroller.server.tally import Tally, neutral_lines, notice_of
 
@@ -111,8 +111,8 @@ class AttachServer:
     async def _serve(self, connection: socket.socket) -> None:
         channel = Channel(connection)
         try:
-            self._admit(connection)
-            await _Attachment(self._desk, channel, self._attached).live()
+            by = self._admit(connection)
+            await _Attachment(self._desk, channel, self._attached, by).live()
         except ComptrollerError as error:
             with contextlib.suppress(OSError):
                 await channel.send(
@@ -123,7 +123,8 @@ class AttachServer:
         finally:
             channel.close()
 
-    def _admit(self, connection: socket.socket) -> None:
+    def _admit(self, connection: socket.socket) -> str:
+        """Who starts a run; empty where that is no configured person. Raises `UsageError`."""
         uid = peer_uid(connection)
         if uid not in (0, self._desk.owner_uid):
             raise UsageError(
@@ -132,6 +133,8 @@ class AttachServer:
             )
         if len(self._connections) > CONNECTIONS_MAX:
             raise UsageError(f"{CONNECTIONS_MAX} runs are attached already")
+        name = person_name(os_user(uid))
+        return name if name in self._desk.config.people else ""
 
     def _heard(self, kind: str, summary: Mapping[str, object]) -> None:
         """Pass what became durable on to the run it concerns."""
@@ -153,7 +156,8 @@ class AttachServer:
 class _Attachment:
     """One run, from its start to its summary."""
 
-    def __init__(self, desk: Desk, channel: Channel, attached: dict[str, _Attachment]) -> None:
+    def __init__(self, desk: Desk, channel: Channel, attached: dict[str, _Attachment], by: str) -> None:
+        self._by = by
         self._desk = desk
         self._channel = channel
         self._attached = attached
@@ -183,6 +187,7 @@ class _Attachment:
             observed=start.observe,
             unboxed=start.unboxed,
             external=start.external,
+            by=self._by,
         )
         self._agent, self.path = run.agent, run.path
         self._attached[run.id] = self

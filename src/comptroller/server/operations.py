@@ -97,11 +97,7 @@ class Operations:
             known = ", ".join(s.value for s in ApprovalState)
             raise UsageError(f"there is no state `{state}`", hint=f"one of: {known}") from error
         rows = (await self.desk.store.approvals(wanted))[:ANSWERED_SHOWN_MAX]
-        budgets = await self.desk.store.budgets(self.desk.clock.now())
-        paths = {run.id: run.path for run in await self.desk.store.runs()}
-        person = caller.person
-        shown = [approval_json(a, person=person, path=paths.get(a.run, ""), budgets=budgets) for a in rows]
-        return {"approvals": shown}
+        return {"approvals": await self._all_shown(caller, rows)}
 
     async def approval(self, caller: Caller, name: str) -> Json:
         """One approval by id or by an unambiguous beginning or end of it."""
@@ -158,6 +154,18 @@ class Operations:
         """The caller's no."""
         approval = await self.find_approval(name)
         done = await self.desk.approvals.reject(approval.id, caller.person, comment=_comment(comment))
+        return await self._shown(caller, done)
+
+    async def withdraw(self, caller: Caller, name: str, *, comment: str = "") -> Json:
+        """Take a question back."""
+        approval = await self.find_approval(name)
+        done = await self.desk.approvals.withdraw(approval.id, caller.person, comment=_comment(comment))
+        return await self._shown(caller, done)
+
+    async def revoke(self, caller: Caller, name: str, *, comment: str = "") -> Json:
+        """Take an unused yes back."""
+        approval = await self.find_approval(name)
+        done = await self.desk.approvals.revoke(approval.id, caller.person, comment=_comment(comment))
         return await self._shown(caller, done)
 
     async def brake(self, caller: Caller, verb: BrakeVerb, scope: str, *, reason: str = "") -> Json:
@@ -308,9 +316,20 @@ class Operations:
     # ------------------------------------------------------------ within
 
     async def _shown(self, caller: Caller, approval: Approval) -> Json:
-        budgets = await self.desk.store.budgets(self.desk.clock.now())
+        return (await self._all_shown(caller, [approval]))[0]
+
+    async def _all_shown(self, caller: Caller, approvals: Sequence[Approval]) -> list[Json]:
+        now, person = self.desk.clock.now(), caller.person
+        budgets = await self.desk.store.budgets(now)
         paths = {run.id: run.path for run in await self.desk.store.runs()}
-        return approval_json(approval, person=caller.person, path=paths.get(approval.run, ""), budgets=budgets)
+        hats = await self.desk.approvals.hats(person.name)
+        people = {name: frozenset(each.groups) for name, each in self.desk.config.people.items()}
+        return [
+            approval_json(
+                each, person=person, path=paths.get(each.run, ""), budgets=budgets, now=now, hats=hats, people=people
+            )
+            for each in approvals
+        ]
 
     async def _scope(self, name: str) -> str:
         """A scope path: itself where it is one we know, else the path of the run it names."""

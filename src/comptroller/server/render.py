@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from comptroller.core.approval import Approval, Person, check_may_answer, quorum_met
+from comptroller.core.approval import Approval, Person
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, BrakeState, Run
 from comptroller.core.budget import THRESHOLD_PERCENTS, BudgetState, scopes_of
-from comptroller.core.errors import ConflictError
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
+from comptroller.core.vote import Hat
 from comptroller.engine.suspense import Unconfirmed
+from comptroller.server.progress import answering_json, moment_text, rule_json
 
 Json = dict[str, object]
 
-
-def time_text(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC, to the second."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+time_text = moment_text
+"""How times are written in JSON."""
 
 
 def brake_of(path: str, brakes: Iterable[Brake]) -> Brake | None:
@@ -162,12 +159,22 @@ def _tree_key(state: BudgetState) -> tuple[list[str], bool, str, str]:
     return state.budget.scope.split("/"), unit is not Unit.USD_MICROS, unit.value, state.budget.window.value
 
 
-def approval_json(approval: Approval, *, person: Person, path: str = "", budgets: Sequence[BudgetState] = ()) -> Json:
+def approval_json(
+    approval: Approval,
+    *,
+    person: Person,
+    path: str = "",
+    budgets: Sequence[BudgetState] = (),
+    now: datetime | None = None,
+    hats: Sequence[Hat] = (),
+    people: Mapping[str, frozenset[str]] | None = None,
+) -> Json:
     """One question with everything `person` needs to answer it. `budgets` are today's: the room is counted afresh.
 
-    `obstacle` says why this person may not answer; empty where they may.
+    `obstacle` says why this person may not answer; empty where they may. `hats` are those they may wear as a deputy,
+    `people` the configured ones with their groups. Without `now` it is as it was when it was asked.
     """
-    facts = approval.facts
+    facts, now = approval.facts, now or approval.asked_at
     return {
         "id": approval.id,
         "state": approval.state.value,
@@ -196,23 +203,19 @@ def approval_json(approval: Approval, *, person: Person, path: str = "", budgets
         "owner": approval.owner,
         "purpose": facts.get("purpose", ""),
         "run": approval.run,
-        "rules": [
-            {
-                "rule": o.rule,
-                "reason": o.reason,
-                "approvers": o.approvers,
-                "quorum": o.quorum,
-                "exclude": sorted(o.exclude),
-                "ttl_seconds": o.ttl_seconds,
-                "met": quorum_met(o, approval.votes),
-            }
-            for o in approval.obligations
-        ],
+        "rules": [rule_json(approval, each, now) for each in approval.obligations],
         "votes": [
-            {"person": v.person, "at": time_text(v.at), "self_approved": v.self_approved, "comment": v.comment}
+            {
+                "person": v.person,
+                "by": v.by,
+                "stands_for": v.stands_for,
+                "assurance": v.assurance.value,
+                "at": time_text(v.at),
+                "self_approved": v.self_approved,
+                "comment": v.comment,
+            }
             for v in approval.votes
         ],
-        "obstacle": _obstacle(approval, person),
         "digest": approval.digest,
         "asked_at": time_text(approval.asked_at),
         "expires_at": time_text(approval.expires_at),
@@ -220,15 +223,8 @@ def approval_json(approval: Approval, *, person: Person, path: str = "", budgets
         "answered_by": approval.answered_by,
         "comment": approval.comment,
         "grant_expires_at": time_text(approval.grant_expires_at),
+        **answering_json(approval, person, now, hats, people or {}),
     }
-
-
-def _obstacle(approval: Approval, person: Person) -> str:
-    try:
-        check_may_answer(approval, person)
-    except ConflictError as error:
-        return error.message
-    return ""
 
 
 def _budget_after(approval: Approval, path: str, budgets: Sequence[BudgetState]) -> list[Json]:

@@ -31,6 +31,10 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "approval.rejected": ("x", "bad", "rejected"),
     "approval.expired": (".", "dim", "expired"),
     "approval.withdrawn": (".", "dim", "withdrawn"),
+    "approval.revoked": ("x", "bad", "yes taken back"),
+    "approval.escalated": ("!", "wait", "escalated"),
+    "deputy.set": (">", "dim", "deputy"),
+    "deputy.ended": ("<", "dim", "deputy ended"),
     "brake.frozen": ("#", "bad", "frozen"),
     "brake.thawed": ("+", "good", "thawed"),
     "brake.killed": ("#", "bad", "killed"),
@@ -311,9 +315,17 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             ended = "without an exit code" if code is None else f"with exit code {code}"
             why = f" · {body['reason']}" if body.get("reason") else ""
             return f"{ended}{why}{_wall(body)}"
+        case "approval.escalated":
+            groups = body.get("groups")
+            return f"{body.get('approval', '')} · {', '.join(map(str, groups)) if isinstance(groups, list) else ''} too"
+        case _ if kind.startswith("deputy."):
+            groups = body.get("groups")
+            which = f" in {', '.join(map(str, groups))}" if isinstance(groups, list) else ""
+            return f"{body.get('person')} for {body.get('of')}{which} · until {body.get('until')} · by {body.get('by')}"
         case _ if kind.startswith("approval."):
             comment = f" · “{beside['comment']}”" if beside.get("comment") else ""
-            by_whom = f" · by {body['by']}" if body.get("by") else ""
+            stands_for = f" for {body['stands_for']}" if body.get("stands_for") else ""
+            by_whom = f" · by {body['by']}{stands_for}" if body.get("by") else ""
             self_made = " (self-approved)" if body.get("self_approved") else ""
             return f"{body.get('operation', '')} {body.get('approval', '')}{by_whom}{self_made}{comment}".strip()
         case _ if kind.startswith("brake."):

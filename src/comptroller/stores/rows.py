@@ -16,7 +16,7 @@ from comptroller.core.document import Document, DocumentKind
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding, HoldingState
 from comptroller.core.reservation import Line, Reservation, ReservationState
-from comptroller.core.verdict import Obligation
+from comptroller.core.verdict import Escalation, Obligation, Stage
 from comptroller.core.window import Window
 
 Row = tuple[Any, ...]
@@ -112,18 +112,7 @@ def approval_row(item: Approval) -> Row:
         "digest": item.digest,
         "slice_hash": item.slice_hash,
         "operation": item.operation,
-        "obligations": [
-            {
-                "rule": o.rule,
-                "approvers": o.approvers,
-                "quorum": o.quorum,
-                "exclude": sorted(o.exclude),
-                "ttl_seconds": o.ttl_seconds,
-                "reason": o.reason,
-                "assurance": o.assurance,
-            }
-            for o in item.obligations
-        ],
+        "obligations": [{**asdict(each), "exclude": sorted(each.exclude)} for each in item.obligations],
         "sentence": item.sentence,
         "facts": item.facts,
         "asked_at": time_text(item.asked_at),
@@ -139,6 +128,7 @@ def approval_row(item: Approval) -> Row:
                 "comment": v.comment,
                 "assurance": v.assurance.value,
                 "proof": v.proof,
+                "stands_for": v.stands_for,
             }
             for v in item.votes
         ],
@@ -148,6 +138,15 @@ def approval_row(item: Approval) -> Row:
         "ceiling_usd_micros": item.ceiling_usd_micros,
         "grant": item.grant.value,
         "grant_expires_at": time_text(item.grant_expires_at) if item.grant_expires_at else None,
+        "requester": item.requester,
+        "author": item.author,
+        "bounds": {unit.value: bound for unit, bound in item.bounds.items()},
+        "targets": item.targets,
+        "usable_at": time_text(item.usable_at) if item.usable_at else None,
+        "escalated": item.escalated,
+        "taken_back_by": item.taken_back_by,
+        "taken_back_at": time_text(item.taken_back_at) if item.taken_back_at else None,
+        "taken_back_why": item.taken_back_why,
     }
     return (item.id, item.run, item.digest, item.state.value, whole["asked_at"], document(whole))
 
@@ -162,7 +161,7 @@ def approval_of(whole: Mapping[str, Any]) -> Approval:
         digest=whole["digest"],
         slice_hash=whole["slice_hash"],
         operation=whole["operation"],
-        obligations=tuple(Obligation(**{**o, "exclude": frozenset(o["exclude"])}) for o in whole["obligations"]),
+        obligations=tuple(map(_obligation_of, whole["obligations"])),
         sentence=whole["sentence"],
         facts=whole["facts"],
         asked_at=_time(whole["asked_at"]),
@@ -176,6 +175,27 @@ def approval_of(whole: Mapping[str, Any]) -> Approval:
         ceiling_usd_micros=whole["ceiling_usd_micros"],
         grant=GrantState(whole["grant"]),
         grant_expires_at=time_of(whole["grant_expires_at"]),
+        # What follows came later: a question that was asked before is as it was.
+        requester=whole.get("requester", ""),
+        author=whole.get("author", ""),
+        bounds={Unit(unit): bound for unit, bound in whole.get("bounds", {}).items()},
+        targets=whole.get("targets", {}),
+        usable_at=time_of(whole.get("usable_at")),
+        escalated=whole.get("escalated", 0),
+        taken_back_by=whole.get("taken_back_by", ""),
+        taken_back_at=time_of(whole.get("taken_back_at")),
+        taken_back_why=whole.get("taken_back_why", ""),
+    )
+
+
+def _obligation_of(whole: Mapping[str, Any]) -> Obligation:
+    return Obligation(
+        **{
+            **whole,
+            "exclude": frozenset(whole["exclude"]),
+            "stages": tuple(Stage(**stage) for stage in whole.get("stages", ())),
+            "escalations": tuple(Escalation(**each) for each in whole.get("escalations", ())),
+        }
     )
 
 

@@ -254,7 +254,7 @@ async def test_what_others_made_still_needs_a_person(tmp_path: Path, aws: AwsSer
         task = asyncio.create_task(place.kit.client(lambda: ec2.terminate_instances(InstanceIds=[mine, other])))
         approval = await place.kit.pending()
         assert approval.operation == "aws:ec2:TerminateInstances" and place.states()[other] == "running"
-        await place.kit.engine.approvals.reject(approval.id, BEN)
+        await place.kit.engine.approvals.reject(approval.id, BEN, comment="not now")
         with pytest.raises(botocore.exceptions.ClientError):
             await task
 
@@ -275,7 +275,7 @@ async def test_starting_what_others_made_does_not_make_it_ones_own(tmp_path: Pat
         ending = asyncio.create_task(place.kit.client(lambda: ec2.terminate_instances(InstanceIds=[foreign])))
         question = await place.kit.pending()
         assert question.operation == "aws:ec2:TerminateInstances" and place.states()[foreign] == "running"
-        await place.kit.engine.approvals.reject(question.id, BEN)
+        await place.kit.engine.approvals.reject(question.id, BEN, comment="not now")
         with pytest.raises(botocore.exceptions.ClientError):
             await ending
 

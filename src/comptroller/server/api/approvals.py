@@ -14,6 +14,24 @@ from comptroller.server.render import Json
 State = Literal["", "pending", "approved", "rejected", "expired", "withdrawn"]
 
 
+class Stage(Answer):
+    """So many people of one group; a stage is asked once the one before it is full."""
+
+    group: str
+    quorum: int
+    votes: list[str] = Field(description="whose yes counts, deputies as `ben for ann`")
+    met: bool
+    open: bool
+
+
+class Later(Answer):
+    """A group that may answer as well from a time on."""
+
+    group: str
+    at: Moment
+    due: bool
+
+
 class Rule(Answer):
     """One rule that asks for people, and whether it has them."""
 
@@ -24,12 +42,29 @@ class Rule(Answer):
     exclude: list[str]
     ttl_seconds: int
     met: bool
+    assurance: str = Field(description="`passkey` where only a signed yes counts, else empty")
+    delay_seconds: int
+    expires_seconds: int
+    stage: int = Field(description="the stage that is asked, from 1")
+    stages: list[Stage]
+    groups_open: list[str] = Field(description="of these somebody may say yes now")
+    escalations: list[Later]
+
+
+class Group(Answer):
+    """A group that may answer now, and who of it has not."""
+
+    group: str
+    people: list[str]
 
 
 class GivenVote(Answer):
     """One yes."""
 
     person: str
+    by: str = Field(description="`ben`, or `ben for ann`")
+    stands_for: str
+    assurance: str
     at: Moment
     self_approved: bool
     comment: str
@@ -79,6 +114,21 @@ class Approval(Answer):
     answered_by: str
     comment: str
     grant_expires_at: Moment | None
+    progress: str = Field(description="what is still missing: `1 of 2 from finance; waiting for stage 2 of 2`")
+    assurance: str = Field(description="what a yes has to carry yet: `passkey`, or empty")
+    answerable_by: list[Group]
+    excluded: list[str]
+    answered_already: bool = Field(description="the caller said yes")
+    stands_for: list[str] = Field(description="in whose place the caller may answer now")
+    self_approved: bool
+    requester: str
+    author: str
+    delayed: bool = Field(description="approved, and can still be taken back before it releases anything")
+    delay_seconds: int
+    usable_at: Moment | None
+    taken_back_by: str
+    taken_back_at: Moment | None
+    taken_back_why: str
 
 
 class Approvals(Answer):
@@ -102,7 +152,13 @@ class Yes(Body):
 
 
 class No(Body):
-    """A no."""
+    """A no. The comment is told to the agent and must say something."""
+
+    comment: Text = ""
+
+
+class Back(Body):
+    """Why it is taken back."""
 
     comment: Text = ""
 
@@ -128,8 +184,18 @@ async def reject(ask: Ask) -> Json:
     return await ask.operations.reject(ask.caller, ask.id, comment=ask.body(No).comment)
 
 
+async def withdraw(ask: Ask) -> Json:
+    """Take a question back: the owner of the agent may, and whoever is asked."""
+    return await ask.operations.withdraw(ask.caller, ask.id, comment=ask.body(Back).comment)
+
+
+async def revoke(ask: Ask) -> Json:
+    """Take an unused yes back, in its delay or later."""
+    return await ask.operations.revoke(ask.caller, ask.id, comment=ask.body(Back).comment)
+
+
 _ONE = "/approvals/{id}"
-_VOLATILE = frozenset({"budget_after"})
+_VOLATILE = frozenset({"budget_after", "answerable_by", "delayed", "stands_for", "obstacle"})
 
 ENDPOINTS = (
     Endpoint(
@@ -156,5 +222,25 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", f"{_ONE}/reject", Right.ANSWER, reject, body=No, answer=Approval, about=_ONE, summary="Say no to it"
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/withdraw",
+        Right.ANSWER,
+        withdraw,
+        body=Back,
+        answer=Approval,
+        about=_ONE,
+        summary="Take the question back",
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/revoke",
+        Right.ANSWER,
+        revoke,
+        body=Back,
+        answer=Approval,
+        about=_ONE,
+        summary="Take the unused yes back",
     ),
 )
