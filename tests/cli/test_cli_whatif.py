@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from comptroller.cli import main
 from comptroller.compose import SystemIds, build_engine, load_boundary, make_keys, starter_policies
 from comptroller.core.action import Action, ActionClass, digest
+from comptroller.core.approval import Person
 from comptroller.core.budget import Budget
 from comptroller.core.config import parse_config
 from comptroller.core.estimate import Bound, Estimate, Unit
@@ -62,11 +63,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-async def _fill(config: Path) -> None:
+async def _fill(config: Path, *, questions: int = 1, days: int = 10, reject: bool = False) -> None:
     settings = parse_config(CONFIG, origin="test")
     boundary = load_boundary(settings, config)
     store = await SqliteStore.open(Paths.of(config).store)
-    clock = Turned(datetime.now(UTC) - timedelta(days=10))
+    clock = Turned(datetime.now(UTC) - timedelta(days=days))
     engine = build_engine(settings, store, lambda: boundary, clock=clock, ids=SystemIds())
     for unit in (Unit.CALLS, Unit.USD_MICROS):
         budget = Budget(scope="acme", unit=unit, window=Window.TOTAL, limit=10_000_000)
@@ -95,12 +96,17 @@ async def _fill(config: Path) -> None:
         await engine.sequencer.admit(proposal)
 
     await act(ActionClass.WRITE, 7, 0)
-    clock.at += timedelta(days=8)
+    clock.at = datetime.now(UTC) - timedelta(days=2)
     for number in range(3):
         await act(ActionClass.READ, 0, number)
     for number in range(2):
         await act(ActionClass.WRITE, 1_000, number)
-    await act(ActionClass.PROVISION, 2_000_000, 0)
+    for number in range(questions):
+        await act(ActionClass.PROVISION, 2_000_000, number)
+    for approval in await store.approvals() if reject else ():
+        if approval.run == run.id:
+            ann = Person(name="ann", groups=frozenset({"approvers"}), via="uid:1")
+            await engine.approvals.reject(approval.id, ann, comment="no")
     await store.close()
 
 
@@ -171,3 +177,14 @@ def test_what_each_rule_did(folder: Path) -> None:
     text = run("rules").stdout
     assert "asks people provision: 1 asked ($2.00 asked)" in text and "shadow forbid      watched: 3 would deny" in text
     assert "infer: unused" in text
+
+
+def test_the_last_days_suggest_rules_and_edits(folder: Path) -> None:
+    asyncio.run(_fill(folder / "comptroller.yaml", questions=3, days=2, reject=True))
+    found = as_json("suggest", "--days", "7")
+    (lesson,) = found["answered"]
+    assert (lesson["kind"], lesson["file"], lesson["questions"]) == ("deny", "answered.cedar", 3)
+    assert found["suggested"] == [] and not found["cut_short"]
+    text = run("suggest", "--days", "7").stdout
+    assert "// 3 questions about aws:ec2:provision of bot would have been denied unasked" in text
+    assert "--days N" in run("suggest", "--days", "7", "RUN", exit_code=2).stderr

@@ -140,10 +140,21 @@ def explain_command(action_json: BinaryIO, as_json: bool, config: Path | None) -
     help="Add to the *.cedar files in DIR rather than to those of the installation.",
 )
 @click.option("--agent", metavar="NAME", help="With --from: the agent of cases that name none.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    help="Look at the last days of the log instead: what was denied, and how people answered.",
+)
 @json_option
 @config_option
 def suggest_command(
-    run: str | None, file: Path | None, policies: Path | None, agent: str | None, as_json: bool, config: Path | None
+    run: str | None,
+    file: Path | None,
+    policies: Path | None,
+    agent: str | None,
+    days: int | None,
+    as_json: bool,
+    config: Path | None,
 ) -> None:
     """Write the smallest policies by which what was denied to RUN would have gone, or would have been asked.
 
@@ -151,8 +162,11 @@ def suggest_command(
     """
     from comptroller.cli import suggesting
 
-    if (run is None) == (file is None):
-        raise UsageError("either a RUN or --from FILE", hint="comptroller policy suggest --help")
+    if (run is not None) + (file is not None) + (days is not None) != 1:
+        raise UsageError("either a RUN, --from FILE or --days N", hint="comptroller policy suggest --help")
+    if days is not None:
+        suggesting.show_recent(days, config, as_json=as_json)
+        return
     suggesting.show(suggesting.found(run, file, policies, agent, config), as_json)
 
 

@@ -1,24 +1,32 @@
-"""What `policy suggest` looks at, the denied actions of a run or of a file of `replay`, and how it is shown."""
+"""What `policy suggest` looks at, a run, a file of `replay` or the last days, and how it is shown."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from comptroller.boundary import Denied, Suggestions, suggest
+from comptroller.boundary.answered import Answered, Lesson, lessons
 from comptroller.boundary.suggest import DENIED_MAX, Refusal
-from comptroller.cli.client import Client, print_json
+from comptroller.cli.client import Client, config_path, print_json
 from comptroller.cli.judging import Judge, judge_of
 from comptroller.cli.replay import BadLines, cases
+from comptroller.compose import load_boundary, open_log, policy_texts, registry_of
 from comptroller.core.audit import EntryKind
 from comptroller.core.errors import RefusedError
+from comptroller.core.estimate import FREE_CALL
 from comptroller.core.verdict import VerdictKind
-from comptroller.decode.records import Case, Recorded, case_of, read
+from comptroller.decode.records import Case, Recorded, Who, case_of, read
+from comptroller.server.descriptions import described_services
+from comptroller.server.looking_back import newest_first
 from comptroller.server.neutral import neutral, neutral_name
+from comptroller.server.place import Paths, load_config
 
 PAGE_ENTRIES = 500
 OPERATIONS_SHOWN_MAX = 5
@@ -123,6 +131,94 @@ def _refusal_lines(refusal: Refusal) -> list[str]:
     names += f" and {more} more" if more > 0 else ""
     lines = [f"not suggested for {refusal.count} x {names} of {neutral_name(refusal.agent)}: {neutral(refusal.reason)}"]
     return lines + [f"  instead: {neutral(line)}" for line in refusal.instead]
+
+
+def show_recent(days: int, config: Path | None, *, as_json: bool) -> None:
+    """Print what follows from the last days: rules for what was denied, and edits that spare questions."""
+    path = config_path(config)
+    settings = load_config(path)
+    registry = registry_of(settings, described_services(path))
+    boundary, texts = load_boundary(settings, path), policy_texts(path)
+    recorded = _recent(path, days)
+    suggestions = suggest(boundary, texts, recorded.denied, classes_of=registry.classes_of)
+    learned = lessons(boundary, texts, recorded.answered, classes_of=registry.classes_of)
+    if as_json:
+        lines = [_lesson_json(item) for item in learned]
+        print_json({**_document(suggestions), "answered": lines, "days": days, "cut_short": recorded.cut})
+        return
+    for item in learned:
+        goes = "would have been denied" if item.kind == "deny" else "would have gone"
+        what = f"{item.questions} questions about {neutral_name(item.operation)} of {neutral_name(item.agent)}"
+        click.echo(f"// {what} {goes} unasked; in {item.file}:")
+        click.echo(item.cedar)
+    show(suggestions, False)
+
+
+@dataclass(slots=True)
+class _Recent:
+    """What was denied and what was answered in the last days; `cut` where there was more of it."""
+
+    denied: list[Denied] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
+    cut: bool = False
+
+
+def _recent(path: Path, days: int) -> _Recent:
+    found, answers = _Recent(), dict[str, bool]()
+    with open_log(Paths.of(path)) as log:
+        for entry in newest_first(log, since=datetime.now(UTC) - timedelta(days=days)):
+            body = entry.get("body")
+            if not isinstance(body, Mapping):
+                continue
+            if (yes := _ANSWERS.get(str(entry.get("kind")))) is not None:
+                answers.setdefault(str(body.get("approval")), yes)
+                continue
+            denied, asked = _was_denied(entry), str(body.get("approval") or "")
+            if not denied and not (entry.get("kind") == EntryKind.ACTION_HELD and asked in answers):
+                continue
+            if len(found.denied) + len(found.answered) >= DENIED_MAX:
+                found.cut = True
+                break
+            for item in _recorded(entry):
+                if denied:
+                    found.denied.append(item)
+                else:
+                    rules = tuple(map(str, body["rules"])) if isinstance(body.get("rules"), list) else ()
+                    found.answered.append(
+                        Answered(action=item.action, estimate=item.estimate, rules=rules, yes=answers[asked])
+                    )
+    return found
+
+
+_ANSWERS = {EntryKind.APPROVAL_APPROVED.value: True, EntryKind.APPROVAL_REJECTED.value: False}
+
+
+def _recorded(entry: Mapping[str, Any]) -> Iterator[Denied]:
+    """The action of an entry as it was recorded, with the reasons told then."""
+    case = case_of(entry, 0)
+    reasons = entry["body"].get("reasons")
+    told = [reason for reason in reasons if isinstance(reason, Mapping)] if isinstance(reasons, list) else []
+    for recorded in read(case, Who(agent=str(entry.get("agent") or ""))).actions if case else ():
+        yield Denied(
+            action=recorded.action,
+            estimate=recorded.estimate or FREE_CALL,
+            codes=tuple(str(reason.get("code", "")) for reason in told),
+            text="; ".join(str(reason.get("text", "")) for reason in told),
+        )
+
+
+def _lesson_json(item: Lesson) -> dict[str, object]:
+    return {
+        "kind": item.kind,
+        "file": item.file,
+        "text": item.text,
+        "cedar": item.cedar,
+        "agent": item.agent,
+        "operation": item.operation,
+        "rule": item.rule,
+        "questions": item.questions,
+        "usd_micros": item.usd_micros,
+    }
 
 
 def _document(suggestions: Suggestions) -> dict[str, object]:
