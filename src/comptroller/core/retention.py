@@ -34,6 +34,7 @@ CLASSES: Mapping[str, EntryClass | None] = {
     "price": EntryClass.CHANGES,
     "serve": EntryClass.CHANGES,
     "brake": EntryClass.CHANGES,
+    "person": EntryClass.CHANGES,
     "finding": EntryClass.FINDINGS,
     "box": EntryClass.BOX,
     "door": EntryClass.BOX,

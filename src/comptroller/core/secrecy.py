@@ -32,6 +32,7 @@ _PLAIN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("xox",), r"xox[a-z]-[A-Za-z0-9-]{10,}"),
     (("aiza", "ya29."), r"AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}"),
     (("hf_", "npm_", "pypi-"), r"hf_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{20,}|pypi-[A-Za-z0-9_-]{20,}"),
+    (("cmp_",), r"cmp_[0-9A-Za-z]{49}"),
     (("akia", "asia"), r"(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     (("eyj",), r"eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}(?:\.[A-Za-z0-9_-]{0,4096})?"),
     (

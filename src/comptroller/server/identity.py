@@ -1,4 +1,4 @@
-"""Who is on the other end of a unix socket: the kernel's word (SO_PEERCRED), never the caller's."""
+"""Who asks: by the kernel's word on a unix socket (SO_PEERCRED), by a session or by a token; never by the caller's."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pwd
 import re
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from comptroller.core.approval import Person
+from comptroller.core.api_token import ApiToken
+from comptroller.core.approval import Assurance, Person
 from comptroller.core.config import Config
 from comptroller.core.role import Right, Role, rights_of
 
@@ -18,14 +19,25 @@ NAME_CHARS_MAX = 63
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A recognised person, and what they are to this installation."""
+    """A recognised person, and what they are to this installation.
+
+    `owner`: the installation is theirs, by the kernel's word or by an account they made for themself that way. A token
+    narrows what its person may: to `only` some rights, and to what lies within `scopes` (paths; none: no narrowing).
+    """
 
     person: Person
     roles: frozenset[Role]
+    owner: bool = False
+    only: frozenset[Right] | None = None
+    scopes: tuple[str, ...] = ()
 
     def may(self, right: Right) -> bool:
-        """Whether any of their roles carries `right`."""
-        return right in rights_of(self.roles)
+        """Whether any of their roles carries `right`, and their token does not leave it out."""
+        return right in rights_of(self.roles) and (self.only is None or right in self.only)
+
+    def covers(self, path: str) -> bool:
+        """Whether the scope `path` lies within what their token is for."""
+        return not self.scopes or any(path == scope or path.startswith(f"{scope}/") for scope in self.scopes)
 
     @property
     def operator(self) -> bool:
@@ -61,6 +73,27 @@ def caller_of(uid: int, *, config: Config, owner_uid: int) -> Caller | None:
     known = config.people.get(name)
     if known is None and not owner:
         return None
+    return _caller(name, config, owner=owner, via=f"uid:{uid}", assurance=Assurance.SOCKET)
+
+
+def caller_of_account(name: str, *, config: Config, owner: bool, via: str) -> Caller | None:
+    """The person who signed in as `name`; None where `comptroller.yaml` no longer knows them."""
+    if name not in config.people and not owner:
+        return None
+    return _caller(name, config, owner=owner, via=via, assurance=Assurance.SESSION)
+
+
+def caller_of_token(token: ApiToken, *, config: Config) -> Caller | None:
+    """For whom a token acts, and how far: never further than the person may now."""
+    if token.person not in config.people and not token.owner:
+        return None
+    via = f"token:{token.name}"
+    caller = _caller(token.person, config, owner=token.owner, via=via, assurance=Assurance.TOKEN)
+    return replace(caller, owner=False, only=token.rights, scopes=token.scopes)
+
+
+def _caller(name: str, config: Config, *, owner: bool, via: str, assurance: Assurance) -> Caller:
+    known = config.people.get(name)
     groups = frozenset(known.groups) if known else frozenset()
     roles = frozenset(Role if owner else known.roles if known else ())
-    return Caller(person=Person(name=name, groups=groups, via=f"uid:{uid}"), roles=roles)
+    return Caller(person=Person(name=name, groups=groups, via=via, assurance=assurance), roles=roles, owner=owner)

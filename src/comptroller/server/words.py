@@ -68,6 +68,20 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "serve.stopped": ("<", "dim", "serve stopped"),
     "config.loaded": (".", "dim", "configuration"),
     "config.refused": ("x", "bad", "edit refused"),
+    "person.invited": (">", "wait", "invited"),
+    "person.enrolled": ("+", "good", "enrolled"),
+    "person.reset": ("#", "wait", "access reset"),
+    "person.signed_in": (">", "dim", "signed in"),
+    "person.signed_out": ("<", "dim", "signed out"),
+    "person.refused": ("x", "bad", "sign-in refused"),
+    "person.locked": ("#", "bad", "locked"),
+    "person.passkey_added": ("+", "wait", "passkey added"),
+    "person.passkey_removed": ("x", "wait", "passkey removed"),
+    "person.password_set": ("+", "wait", "password set"),
+    "person.codes_made": ("+", "wait", "recovery codes"),
+    "person.token_made": ("+", "wait", "token made"),
+    "person.token_revoked": ("x", "good", "token revoked"),
+    "person.changed": ("!", "wait", "person changed"),
     "field.erased": (".", "dim", "field erased"),
     "log.witnessed": (".", "dim", "another log"),
     "store.restored": ("#", "bad", "restored"),
@@ -322,6 +336,8 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             groups = body.get("groups")
             which = f" in {', '.join(map(str, groups))}" if isinstance(groups, list) else ""
             return f"{body.get('person')} for {body.get('of')}{which} · until {body.get('until')} · by {body.get('by')}"
+        case _ if kind.startswith("person."):
+            return person_text(body, beside)
         case _ if kind.startswith("approval."):
             comment = f" · “{beside['comment']}”" if beside.get("comment") else ""
             stands_for = f" for {body['stands_for']}" if body.get("stands_for") else ""
@@ -333,6 +349,22 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
         case _:
             return _rest({**body, **beside})
+
+
+def person_text(body: Mapping[str, object], beside: Mapping[str, object]) -> str:
+    """Who, how or what, from where, and who did it where that is somebody else."""
+    named = ("how", "what", "name", "rights", "scopes", "groups", "roles")
+    parts = [str(body.get("person") or "somebody unknown")]
+    for name in named:
+        value = body.get(name)
+        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        parts += [f"{name} {shown}" if name in ("rights", "scopes", "groups", "roles") else str(shown)] if shown else []
+    count = body.get("count")
+    parts += [f"{count:,} times"] if isinstance(count, int) and count > 1 else []
+    parts += [f"from {beside['address']}"] if beside.get("address") else []
+    by = body.get("by")
+    parts += [f"by {by}"] if by and by != body.get("person") else []
+    return " · ".join(parts)
 
 
 def holding_text(item: Mapping[str, object]) -> str:
