@@ -70,6 +70,7 @@ from comptroller.engine.hub import Hub
 from comptroller.engine.keeping import Keeper, Unsettled
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.orders import Orders
+from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Sequencer
@@ -85,6 +86,8 @@ from comptroller.server.identity import caller_of, os_user
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, SERVICES_FOLDER, Paths, load_config
 from comptroller.server.policy_files import FILES_TOLD_MAX, PolicyEdit, changed_files, diff_text, exchange, owner_of
 from comptroller.server.prices import book_of, changes_of, load_prices, prices_digest
+from comptroller.server.roster import tell_of_people
+from comptroller.server.seal import sealing_key
 from comptroller.stores import archives
 from comptroller.stores import backup as backups
 from comptroller.stores import restore as restores
@@ -372,6 +375,7 @@ class Engine:
     runbook: ConfigRunBook
     hub: Hub
     recorder: Recorder
+    people: People
     gatekeeper: Gatekeeper
     sequencer: Sequencer
     settler: Settler
@@ -451,6 +455,7 @@ def build_engine(
         runbook=runbook,
         hub=hub,
         recorder=Recorder(store=store, clock=clock, scribe=scribe, hub=hub),
+        people=People(store=store, clock=clock, scribe=scribe, hub=hub),
         gatekeeper=Gatekeeper(
             registry=registry_of(config, described),
             pricer=pricer,
@@ -628,6 +633,8 @@ class Installation:
             holdings=self.engine.holdings,
             keeper=self.keeper,
             recorder=self.engine.recorder,
+            people=self.engine.people,
+            sealing_key=sealing_key(log_key.private_bytes_raw()),
             hub=self.engine.hub,
             clock=self.clock,
             door=GatewayDoor(self.engine.runbook, self.gateway),
@@ -647,6 +654,7 @@ class Installation:
         await asyncio.to_thread(price.warm)
         await self._begin_escrow()
         await self.engine.trust.load()
+        await self._tell_of_people(self.config)
         suspended = await self.engine.settler.recover()
         await self.engine.holdings.load()
         self.engine.runbook.policy_author = await author_of(self.store)
@@ -881,6 +889,7 @@ class Installation:
         if authorship:
             self.engine.runbook.policy_author = by
         self._policies = texts
+        await self._tell_of_people(config)
         self.desk.complaint = complaint
         self.config = self.desk.config = self.engine.runbook.config = config
         self.gateway.credentials.configure(config.credentials, config.agents)
@@ -899,6 +908,11 @@ class Installation:
             return "", "file"
         caller = caller_of(uid, config=self.config, owner_uid=os.getuid())
         return caller.person.name if caller is not None else os_user(uid), "file"
+
+    async def _tell_of_people(self, config: Config) -> None:
+        """Every change of a person's roles or groups is an entry; that nobody administers is said aloud."""
+        if await tell_of_people(self.engine.people, config):
+            _say(f"nobody in {CONFIG_NAME} is administrator any more: only this installation's owner is, by the socket")
 
     async def _open_epoch(self) -> None:
         """Carry a restore through: its entry, every brake, a checkpoint of the new epoch. Only then the mark goes."""

@@ -29,6 +29,7 @@ from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.orders import Answer, Orders
+from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
@@ -278,6 +279,7 @@ def make_place(
         holdings=holdings,
         keeper=keeper,
         recorder=Recorder(**parts),
+        people=People(**parts),
         hub=hub,
         clock=clock,
         door=door,

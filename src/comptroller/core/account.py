@@ -46,7 +46,7 @@ class Account:
 
     `handle` is what authenticators call them. `owner`: enrolled by the installation's owner for themself, so it has
     every role. `password` is an argon2id hash, `totp` a sealed secret and `totp_step` the last time step that was used;
-    `recovery` holds SHA-256 of codes. `epoch` grows with whatever ends all sessions.
+    `recovery` holds SHA-256 of codes.
     """
 
     name: str
@@ -58,7 +58,6 @@ class Account:
     recovery: tuple[str, ...] = ()
     passkeys: tuple[Passkey, ...] = ()
     invite: Invite | None = None
-    epoch: int = 0
     signed_in_at: datetime | None = None
 
     @property
@@ -137,7 +136,6 @@ def document_of(account: Account, at: datetime) -> Document:
         "invite": None
         if invite is None
         else {"digest": invite.digest, "expires_at": invite.expires_at.isoformat(), "by": invite.by},
-        "epoch": account.epoch,
         "signed_in_at": _text(account.signed_in_at),
     }
     return Document(
@@ -164,7 +162,6 @@ def account_of(document: Document) -> Account:
             invite=None
             if invite is None
             else Invite(digest=invite["digest"], expires_at=_time(invite["expires_at"]), by=invite["by"]),
-            epoch=cast(int, body["epoch"]),
             signed_in_at=_moment(body["signed_in_at"]),
         )
     except (KeyError, TypeError, ValueError) as error:

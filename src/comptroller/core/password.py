@@ -43,8 +43,8 @@ def weakness(password: str, names: Iterable[str] = ()) -> str:
         return f"it has {len(text)} characters: at least {LENGTH_MIN} are needed, any you like"
     if len(text) > LENGTH_MAX:
         return f"it has {len(text)} characters: at most {LENGTH_MAX} are kept"
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        return "it has a control character in it"
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        return "it has a character nobody types in it"
     folded = text.casefold()
     if len(set(folded)) < DISTINCT_MIN:
         return "it is made of very few different characters"

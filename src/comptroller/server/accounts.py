@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from comptroller.core.account import (
     without_passkey,
 )
 from comptroller.core.audit import EntryKind
-from comptroller.core.config import Config
+from comptroller.core.config import NAME_PATTERN, Config
 from comptroller.core.document import Document, DocumentKind
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.password import LENGTH_MAX, normal, weakness
@@ -55,6 +56,7 @@ BURST = 5
 AGENT_CHARS_MAX = 200
 
 T = TypeVar("T")
+_NAME = re.compile(NAME_PATTERN)
 
 
 class WrongError(RefusedError):
@@ -92,7 +94,9 @@ class Accounts:
     # ------------------------------------------------------------ reading
 
     async def account(self, name: str) -> Account | None:
-        """The account of a person; None before they were ever invited."""
+        """The account of a person; None before they were ever invited, and for what is no name."""
+        if _NAME.fullmatch(name) is None:
+            return None
         document = await self._people.document(account_id(name))
         return None if document is None else account_of(document)
 
@@ -117,7 +121,7 @@ class Accounts:
         return await self._invite(name, by=by, owner=owner, reset=False)
 
     async def reset(self, name: str, *, by: str, owner: bool = False) -> tuple[str, datetime]:
-        """Take away every way to sign in, end all sessions, and invite anew."""
+        """Take away every way to sign in, and invite anew."""
         return await self._invite(name, by=by, owner=owner, reset=True)
 
     async def _invite(self, name: str, *, by: str, owner: bool, reset: bool) -> tuple[str, datetime]:
@@ -131,7 +135,7 @@ class Accounts:
 
         def decide(account: Account) -> tuple[Account, list[Note], None]:
             if reset:
-                account = Account(name=name, handle=_handle(), epoch=account.epoch + 1)
+                account = Account(name=name, handle=_handle())
             kind = EntryKind.PERSON_RESET if reset else EntryKind.PERSON_INVITED
             note = Note(kind=kind, body={"person": name, "by": by})
             return replace(account, invite=invite, owner=owner or account.owner), [note], None
@@ -177,7 +181,7 @@ class Accounts:
         """Without its invitation. Under the store's lock, so that a link works once."""
         if not _fresh(account.invite, _digest(secret), self._now()):
             raise _used_link()
-        return replace(account, invite=None, epoch=account.epoch + 1, signed_in_at=self._now())
+        return replace(account, invite=None, signed_in_at=self._now())
 
     # ------------------------------------------------------------ signing in
 
@@ -263,7 +267,7 @@ class Accounts:
 
         def decide(account: Account) -> tuple[Account, list[Note], None]:
             key = account.passkey(credential)
-            done = replace(without_passkey(account, credential), epoch=account.epoch + 1)
+            done = without_passkey(account, credential)
             body = {"person": name, "name": key.name if key else "", "credential": credential, "by": name}
             note = Note(kind=EntryKind.PERSON_PASSKEY_REMOVED, body=body, private=where.beside())
             return done, [note], None
@@ -273,12 +277,12 @@ class Accounts:
     async def set_password(
         self, name: str, password: str, factor: str, code: str, where: Where = NOWHERE, *, owner: bool = False
     ) -> Sequence[str]:
-        """Set password and second factor anew; every other session ends. Returns new recovery codes."""
+        """Set password and second factor anew. Returns new recovery codes."""
         encoded, step = await self._checked(name, password, factor, code)
         codes, hashes = _codes()
 
         def decide(account: Account) -> tuple[Account, list[Note], None]:
-            account = replace(account, owner=owner or account.owner, epoch=account.epoch + 1)
+            account = replace(account, owner=owner or account.owner)
             done = self._with_password(account, encoded, factor, step, hashes)
             return done, [_password_set(done, where)], None
 
@@ -297,16 +301,6 @@ class Accounts:
 
         await self._change(name, decide)
         return codes
-
-    async def end_sessions(self, name: str, *, by: str) -> None:
-        """Sign out everywhere: whoever holds an older epoch has to sign in again."""
-
-        def decide(account: Account) -> tuple[Account, list[Note], None]:
-            body = {"person": name, "how": "everywhere", "by": by}
-            note = Note(kind=EntryKind.PERSON_SIGNED_OUT, body=body)
-            return replace(account, epoch=account.epoch + 1), [note], None
-
-        await self._change(name, decide)
 
     async def note(self, kind: EntryKind, body: dict[str, object], where: Where = NOWHERE) -> None:
         """An entry about a person that changes no account."""
@@ -342,7 +336,7 @@ class Accounts:
         if not step:
             raise RefusedError("this is not the code your authenticator app shows now", hint="type the next one")
         async with self._hashing:
-            return await asyncio.to_thread(self._hasher.hash, normal(password)), step
+            return await asyncio.to_thread(self._hasher.hash, _bytes(password)), step
 
     def _factor(self, account: Account | None) -> str:
         """The secret of a second factor; one that no code fits for nobody, and for a seal that cannot be opened."""
@@ -353,9 +347,9 @@ class Accounts:
 
     async def _matches(self, encoded: str, password: str) -> bool:
         async with self._hashing:
-            return await asyncio.to_thread(self._verify, encoded, normal(password[: LENGTH_MAX + 1]))
+            return await asyncio.to_thread(self._verify, encoded, _bytes(password[: LENGTH_MAX + 1]))
 
-    def _verify(self, encoded: str, password: str) -> bool:
+    def _verify(self, encoded: str, password: bytes) -> bool:
         try:
             return self._hasher.verify(encoded, password)
         except (Argon2Error, InvalidHashError):
@@ -377,6 +371,10 @@ def matching_step(factor: str, code: str, now: datetime) -> int:
         if hmac.compare_digest(totp.generate_otp(current + offset).encode(), digits.encode("utf-8", "replace")):
             found = max(found, current + offset)
     return found
+
+
+def _bytes(password: str) -> bytes:
+    return normal(password).encode("utf-8", "surrogatepass")
 
 
 def _fresh(invite: Invite | None, digest: str, now: datetime) -> bool:

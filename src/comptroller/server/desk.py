@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -20,12 +21,14 @@ from comptroller.engine.brake import Brakes
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
+from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Clock, Store
 from comptroller.server.policy_files import PolicyEdit
+from comptroller.server.seal import KEY_BYTES
 
 SocketRole = Literal["tcp", "dns-udp", "dns-tcp", "proxy"]
 
@@ -127,6 +130,8 @@ class Desk:
     what a person must know of an edit that is not in force; `refresh` looks for edits at once. `remove_archived` takes
     the path of an archive and who asks, and removes from the store what may go. `rules` are the policies; None where
     they cannot be edited here.
+    the path of an archive and who asks, and removes from the store what may go. `sealing_key` closes what accounts have
+    to read again.
     """
 
     config: Config
@@ -142,9 +147,11 @@ class Desk:
     holdings: Holdings
     keeper: Keeper
     recorder: Recorder
+    people: People
     hub: Hub
     clock: Clock
     door: Door
+    sealing_key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
     complaint: str = ""
     refresh: Callable[[], Awaitable[None]] = _nothing
     remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything

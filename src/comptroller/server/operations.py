@@ -16,6 +16,7 @@ from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding
 from comptroller.core.made import Made
+from comptroller.core.role import Right
 from comptroller.core.window import FORMS, Window
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
@@ -143,7 +144,9 @@ class Operations:
 
     async def approve(self, caller: Caller, name: str, *, ceiling_usd: str | None = None, comment: str = "") -> Json:
         """The caller's yes. Raises `ConflictError` with its kind."""
+        demand(caller, Right.ANSWER, "answer")
         approval = await self.find_approval(name)
+        await self._within(caller, approval.run)
         ceiling = dollars(ceiling_usd) if ceiling_usd else None
         done = await self.desk.approvals.approve(
             approval.id, caller.person, ceiling_usd_micros=ceiling, comment=_comment(comment)
@@ -152,7 +155,9 @@ class Operations:
 
     async def reject(self, caller: Caller, name: str, *, comment: str = "") -> Json:
         """The caller's no."""
+        demand(caller, Right.ANSWER, "answer")
         approval = await self.find_approval(name)
+        await self._within(caller, approval.run)
         done = await self.desk.approvals.reject(approval.id, caller.person, comment=_comment(comment))
         return await self._shown(caller, done)
 
@@ -169,8 +174,11 @@ class Operations:
         return await self._shown(caller, done)
 
     async def brake(self, caller: Caller, verb: BrakeVerb, scope: str, *, reason: str = "") -> Json:
-        """Freeze, thaw or kill a scope or a run. Anyone known may stop an agent; only an operator lets it go on."""
+        """Freeze, thaw or kill a scope or a run. Who may stop an agent need not be who lets it go on."""
+        if verb != "thaw":
+            demand(caller, Right.STOP, "stop an agent")
         path = await self._scope(scope)
+        _covered(caller, path)
         reason = _comment(reason)
         match verb:
             case "freeze":
@@ -235,11 +243,12 @@ class Operations:
         return _pick(name, named or [(item.id, item) for item in items], "holding", "comptroller holdings list")
 
     async def stop_holding(self, caller: Caller, name: str, *, reason: str = "", delete: bool = False) -> Json:
-        """Ask its provider to stop it, or to delete it. Anyone known may stop what an agent made; only an operator
-        deletes."""
+        """Ask its provider to stop it, or to delete it. Who may stop what an agent made need not be who deletes it."""
+        demand(caller, Right.STOP, "stop what an agent made")
         if delete:
             _operator(caller, "delete what an agent made")
         item = await self.find_holding(name)
+        _covered(caller, item.path)
         why = _comment(reason) or f"stopped by {caller.person.name}"
         await self.desk.keeper.stop(item, by=caller.person.name, why=why, delete=delete)
         return await self.holding(item.id)
@@ -331,6 +340,11 @@ class Operations:
             for each in approvals
         ]
 
+    async def _within(self, caller: Caller, run_id: str) -> None:
+        """Refuse a caller whose token is for other scopes than the run's."""
+        if caller.scopes:
+            _covered(caller, (await self.find_run(run_id)).path)
+
     async def _scope(self, name: str) -> str:
         """A scope path: itself where it is one we know, else the path of the run it names."""
         config = self.desk.config
@@ -355,6 +369,20 @@ def _pick(name: str, items: Sequence[tuple[str, T]], what: str, listing: str) ->
     if len(close) > 1:
         raise UsageError(f"`{name}` means {len(close)} {what}s", hint="write more of the id")
     return close[0]
+
+
+def demand(caller: Caller, right: Right, what: str) -> None:
+    """Raise `ForbiddenError` unless the caller has a role that carries `right`, and came with nothing narrower."""
+    if not caller.may(right):
+        raise ForbiddenError(
+            f"`{caller.person.name}` may not {what}: it takes the right `{right}`",
+            hint="an administrator gives roles: people.NAME.roles in comptroller.yaml",
+        )
+
+
+def _covered(caller: Caller, path: str) -> None:
+    if not caller.covers(path):
+        raise ForbiddenError(f"this token is not for `{path}`", hint=f"it is for: {', '.join(caller.scopes)}")
 
 
 def _operator(caller: Caller, what: str) -> None:

@@ -34,8 +34,8 @@ Know = Callable[["Session"], Caller | None]
 class Session:
     """A person's browser. `csrf` is what every form carries; `notice` is shown once.
 
-    `how` they signed in (`link`, `passkey`, `password`, `oidc`), when they last proved who they are, and the `epoch` of
-    their account then. `rotate`: what they may do changed, so the cookie is due for another.
+    `how` they signed in (`link`, `passkey`, `password`, `oidc`), and when they last proved who they are. `rotate`: what
+    they may do changed, so the cookie is due for another.
     """
 
     caller: Caller
@@ -45,7 +45,6 @@ class Session:
     notice: tuple[str, str] | None = None
     id: str = ""
     how: str = "link"
-    epoch: int = -1
     began_at: datetime = datetime.min
     proved_at: datetime = datetime.min
     address: str = ""
@@ -94,7 +93,7 @@ class Sessions:
 
     # ------------------------------------------------------------ sessions
 
-    def open(self, caller: Caller, *, how: str, epoch: int = -1, address: str = "", agent: str = "") -> str:
+    def open(self, caller: Caller, *, how: str, address: str = "", agent: str = "") -> str:
         """The cookie of a new session for somebody who proved who they are."""
         now = self.clock.now()
         self._sessions = {key: item for key, item in self._sessions.items() if _alive(item, now)}
@@ -105,7 +104,6 @@ class Sessions:
             caller=caller,
             csrf=secrets.token_urlsafe(SECRET_BYTES),
             how=how,
-            epoch=epoch,
             expires_at=now + timedelta(seconds=SESSION_SECONDS_MAX),
             began_at=now,
             proved_at=now,
