@@ -61,6 +61,7 @@ from comptroller.engine.approvals import Approvals
 from comptroller.engine.archiving import Archivist, Removed
 from comptroller.engine.authorship import author_of, authored
 from comptroller.engine.brake import Brakes
+from comptroller.engine.deputies import Deputies
 from comptroller.engine.elsewhere import Elsewhere
 from comptroller.engine.entries import Scribe
 from comptroller.engine.escrow import Escrow
@@ -210,6 +211,10 @@ class ConfigRunBook:
         """Whom we ask about what no policy speaks of."""
         return self.config.approvals.asking()
 
+    def known(self, person: str) -> bool:
+        """Whether there is such a person."""
+        return person in self.config.people
+
     def groups_of(self, person: str) -> frozenset[str]:
         """The groups a person is in; none for a stranger."""
         known = self.config.people.get(person)
@@ -246,9 +251,18 @@ def policy_texts(config_path: Path) -> tuple[PolicyText, ...]:
         raise ConfigError(f"cannot read policies in `{folder}`: {error}") from error
 
 
+PACKS = ("starter", "team")
+"""What `init` can write: for one person alone, and for people who work together."""
+
+
+def pack_policies(name: str) -> str:
+    """The text of one of `PACKS`."""
+    return (resources.files("comptroller.boundary") / "packs" / f"{name}.cedar").read_text("utf-8")
+
+
 def starter_policies() -> str:
     """The text of the starter pack that `init` writes."""
-    return (resources.files("comptroller.boundary") / "packs" / "starter.cedar").read_text("utf-8")
+    return pack_policies("starter")
 
 
 def load_boundary(
@@ -381,6 +395,7 @@ class Engine:
     settler: Settler
     holdings: Holdings
     approvals: Approvals
+    deputies: Deputies
     brakes: Brakes
     keeper: Keeper
     archivist: Archivist
@@ -472,6 +487,7 @@ def build_engine(
         settler=settler,
         holdings=holdings,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub, people=runbook),
+        deputies=Deputies(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, people=runbook),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes, escrow=in_force),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
@@ -625,6 +641,7 @@ class Installation:
             owner_uid=os.getuid(),
             store=store,
             approvals=self.engine.approvals,
+            deputies=self.engine.deputies,
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
             runs=self.engine.runs,

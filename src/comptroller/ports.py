@@ -375,6 +375,10 @@ class RunBook(Protocol):
 class People(Protocol):
     """What is configured for people."""
 
+    def known(self, person: str) -> bool:
+        """Whether there is such a person."""
+        ...
+
     def groups_of(self, person: str) -> frozenset[str]:
         """The groups a person is in; none for a stranger."""
         ...

@@ -12,6 +12,7 @@ from comptroller.core.errors import ConfigError
 
 READ = 'permit (principal, action in Comptroller::Action::"read", resource)'
 ASKS = '@id("ask") @outcome("approval") @approvers("Group::people") '
+STAGED = '@id("ask") @outcome("approval") '
 LIFTED = ' unless { context.grants.contains("ask") };'
 
 MISTAKES = {
@@ -48,6 +49,24 @@ MISTAKES = {
     "role": (f'{ASKS} @exclude("boss") forbid (principal, action, resource) {LIFTED}', 1, "`boss` is no role", "owner"),
     "ttl": (f'{ASKS} @ttl("1y") forbid (principal, action, resource) {LIFTED}', 1, "`1y` is no time", '`@ttl("30m")`'),
     "long ttl": (f'{ASKS} @ttl("8d") forbid (principal, action, resource) {LIFTED}', 1, "`8d` is no", '`@ttl("30m")`'),
+    **{
+        f"{what}": (f"{asks} forbid (principal, action, resource) {LIFTED}", 1, message, write)
+        for what, asks, message, write in (
+            ("stages", f'{STAGED} @stages("leads")', "names no stages", "2 of Group::finance"),
+            ("no stage", f'{STAGED} @stages("")', "names no stages", "2 of Group::finance"),
+            ("stage of nobody", f'{STAGED} @stages("0 of Group::a")', "names no stages", "2 of Group::finance"),
+            ("stage of too many", f'{STAGED} @stages("17 of Group::a")', "`17` is no number", "@quorum"),
+            ("nine stages", f'{STAGED} @stages("{", ".join(["Group::a"] * 9)}")', "8 at most", "2 of Group::finance"),
+            ("both", f'{ASKS} @stages("Group::a")', "both `@stages` and `@approvers`", "only one"),
+            ("near role", f'{ASKS} @exclude("requestor")', "`requestor` is no role", '`@exclude("requester")`'),
+            ("assurance", f'{ASKS} @assurance("fingerprint")', "no assurance `fingerprint`", '@assurance("passkey")'),
+            ("delay", f'{ASKS} @delay("soon")', "`soon` is no time", '`@delay("30m")`'),
+            ("expires", f'{ASKS} @expires("0h")', "`0h` is no time", '`@expires("30m")`'),
+            ("escalate", f'{ASKS} @escalate("Group::heads")', "after what time", '"Group::heads after 30m"'),
+            ("late", f'{ASKS} @escalate("Group::heads after 9h")', "once the question has expired", "shorter"),
+            ("lonely delay", '@id("ask") @delay("1m")', "`@delay` needs an outcome", '`@outcome("approval")`'),
+        )
+    },
     "nothing lifts it": (
         f"{ASKS}\n\nforbid (principal, action, resource) when {{ context.quantity > 3 }};",
         3,
@@ -226,6 +245,32 @@ def test_annotations_become_the_obligation() -> None:
     assert obligation is not None
     assert (obligation.rule, obligation.approvers, obligation.quorum) == ("ask", "finance-team", 2)
     assert (obligation.exclude, obligation.ttl_seconds, obligation.reason) == ({"agent", "owner"}, 7200, "why")
+
+
+def test_stages_delays_and_escalations_are_read() -> None:
+    text = (
+        f'{STAGED} @stages("Group::leads, 2 of Group::finance,3 of Group::heads") @quorum("4") @assurance("passkey") '
+        '@exclude("owner,requester,author") @delay("10m") @expires("24h") '
+        f'@escalate("Group::board after 2h, Group::heads after 30m") forbid (principal, action, resource) {LIFTED}'
+    )
+    (rule,) = load(text).rules
+    asked = rule.obligation
+    assert asked is not None and asked.people == 9
+    assert [(stage.group, stage.quorum) for stage in asked.stages] == [("leads", 4), ("finance", 2), ("heads", 3)]
+    assert (asked.delay_seconds, asked.expires_seconds, asked.assurance) == (600, 86_400, "passkey")
+    assert asked.exclude == {"agent", "owner", "requester", "author"}
+    assert [(late.group, late.after_seconds) for late in asked.escalations] == [("heads", 1_800), ("board", 7_200)]
+
+
+def test_stages_and_escalations_too_few_could_answer_are_warned_about() -> None:
+    text = (
+        f'{STAGED} @stages("Group::leads, 2 of Group::finance") @escalate("Group::heads after 1h") '
+        f"forbid (principal, action, resource) {LIFTED}"
+    )
+    groups = {"leads": 1, "finance": 1}
+    boundary = CedarBoundary.load([PolicyText(file="p", text=text)], {}, classes_of=lambda _: None, groups=groups)
+    told = [warning.message for warning in boundary.warnings]
+    assert told == ["`ask` wants 2 of group `finance`, which has 1", "`ask` wants 1 of group `heads`, which has 0"]
 
 
 def test_the_agent_is_excluded_even_where_only_the_owner_is_named() -> None:

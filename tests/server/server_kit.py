@@ -24,6 +24,7 @@ from comptroller.core.verdict import BoundaryResult, Obligation, Reason, Verdict
 from comptroller.core.window import Window
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.brake import Brakes
+from comptroller.engine.deputies import Deputies
 from comptroller.engine.entries import Scribe
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
@@ -271,6 +272,7 @@ def make_place(
         owner_uid=os.getuid() if owner_uid is None else owner_uid,
         store=store,
         approvals=Approvals(**parts, people=book),
+        deputies=Deputies(**parts, ids=ids, people=book),
         brakes=Brakes(**parts, scopes=lambda: ()),
         ledger=Ledger(**parts),
         suspense=Suspense(**parts),

@@ -111,6 +111,64 @@ def revoke(approval: tuple[str, ...], comment: str, as_json: bool, config: Path 
     _take_back("revoke", "taken back", approval, comment, as_json, config)
 
 
+@approvals.group("deputy")
+def deputy_group() -> None:
+    """Who may answer in somebody's place, and until when."""
+
+
+@deputy_group.command("list")
+@json_option
+@config_option
+def deputy_list(as_json: bool, config: Path | None) -> None:
+    """List deputies, configured ones too."""
+    with Client(config) as client:
+        found = client.get("/v1/deputies")
+    if as_json:
+        print_json(found)
+        return
+    for each in found["deputies"]:
+        groups = f" in {', '.join(each['groups'])}" if each["groups"] is not None else ""
+        when = f"until {each['until']}" if each["holds"] else f"from {each['from']} until {each['until']}"
+        click.echo(f"{each['person']} for {each['stands_for']}{groups}  {when}  {each['id'] or 'configured'}")
+    if not found["deputies"]:
+        click.echo("nobody answers for anybody else")
+
+
+@deputy_group.command("set")
+@click.argument("person")
+@click.option("--until", required=True, help="The last day (2027-01-02, UTC), or a time (2027-01-02T18:00Z).")
+@click.option("--from", "since", default="", help="The first day, or a time; by default now.")
+@click.option("--group", "groups", multiple=True, help="In this group only; may be given again. By default in all.")
+@click.option("--of", default="", help="In whose place, for an administrator; by default one's own.")
+@json_option
+@config_option
+def deputy_set(
+    person: str, until: str, since: str, groups: tuple[str, ...], of: str, as_json: bool, config: Path | None
+) -> None:
+    """Let PERSON answer in your place."""
+    with Client(config) as client:
+        done = client.post("/v1/deputies", person=person, until=until, since=since, groups=",".join(groups), of=of)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"{done['person']} answers for {done['stands_for']} from {done['from']} until {done['until']}")
+
+
+@deputy_group.command("end")
+@click.argument("deputy")
+@json_option
+@config_option
+def deputy_end(deputy: str, as_json: bool, config: Path | None) -> None:
+    """End DEPUTY: an id of the list, or the name of your own deputy."""
+    with Client(config) as client:
+        done = client.post(f"/v1/deputies/{deputy}/end")
+    if as_json:
+        print_json(done)
+        return
+    for each in done["ended"]:
+        click.echo(f"{each['person']} answers for {each['stands_for']} no longer")
+
+
 def _take_back(verb: str, told: str, names: tuple[str, ...], comment: str, as_json: bool, config: Path | None) -> None:
     with Client(config) as client:
         done = [client.post(f"/v1/approvals/{name}/{verb}", comment=comment) for name in names]

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import click
 
-from comptroller.compose import make_keys, starter_policies
+from comptroller.compose import PACKS, make_keys, pack_policies
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.server.identity import os_user, person_name
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, Paths, load_config
 
-STARTER_NAME = "starter.cedar"
 MODEL_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 
 CONFIG = """\
@@ -25,10 +24,7 @@ organization: {organization}
 teams:
   {team}: {{}}
 
-# Who may answer. The name is the operating-system user name; the starter policies ask the group `approvers`.
-people:
-  {person}:
-    groups: [approvers]
+{people}
 
 agents:
   {agent}:
@@ -55,6 +51,25 @@ budgets:
 {credential_section}
 """
 
+PEOPLE = {
+    "starter": """\
+# Who may answer. The name is the operating-system user name; the starter policies ask the group `approvers`.
+people:
+  {person}:
+    groups: [approvers]""",
+    "team": """\
+# Who may answer. The team policies ask `approvers`, and `finance` about payments; never the owner of the agent: there
+# must be others: add at least two people to each group.
+people:
+  {person}:
+    groups: [approvers, finance]
+    roles: [approver, operator, administrator]
+#  NAME:
+#    groups: [approvers, finance]
+
+# Whom Comptroller asks where no policy says whom: about unknown prices, and beyond a budget.
+approvals: {{exclude: [owner]}}""",
+}
 CREDENTIAL_EXAMPLES = """\
 #   aws:    {source: aws_profile, service: aws, profile: default, account: "123456789012"}
 #   stripe: {source: file, service: stripe, path: ~/.config/stripe-key}
@@ -66,8 +81,15 @@ CREDENTIAL_EXAMPLES = """\
 @click.option("--organization", help="By default the folder's name.")
 @click.option("--team", default="main", show_default=True, help="The first team's name.")
 @click.option("--agent", default="agent", show_default=True, help="The first agent's name.")
-def init(folder: Path, organization: str | None, team: str, agent: str) -> None:
-    """Write comptroller.yaml and the starter policies into FOLDER, and make this installation's keys."""
+@click.option(
+    "--pack",
+    type=click.Choice(PACKS),
+    default=PACKS[0],
+    show_default=True,
+    help="Policies for one person alone (starter), or for people who answer for each other's agents (team).",
+)
+def init(folder: Path, organization: str | None, team: str, agent: str, pack: str) -> None:
+    """Write comptroller.yaml and the first policies into FOLDER, and make this installation's keys."""
     folder = folder.resolve()
     path = folder / CONFIG_NAME
     if path.exists() or path.is_symlink():
@@ -80,6 +102,7 @@ def init(folder: Path, organization: str | None, team: str, agent: str) -> None:
         team=team,
         agent=agent,
         person=person,
+        people=PEOPLE[pack].format(person=person),
         purpose="say here what this agent is for",
         services=_listed(found),
         credentials=_listed(found),
@@ -90,10 +113,10 @@ def init(folder: Path, organization: str | None, team: str, agent: str) -> None:
         _write_new(path, text)
         _checked(path)
         wrote = [path]
-        policies = folder / POLICIES_FOLDER / STARTER_NAME
+        policies = folder / POLICIES_FOLDER / f"{pack}.cedar"
         policies.parent.mkdir(exist_ok=True)
         if not any(policies.parent.glob("*.cedar")):
-            _write_new(policies, starter_policies())
+            _write_new(policies, pack_policies(pack))
             wrote.append(policies)
     except OSError as error:
         raise UsageError(f"cannot write in `{folder}`: {error.strerror}", hint=f"ls -ld {folder}") from error
@@ -104,6 +127,8 @@ def init(folder: Path, organization: str | None, team: str, agent: str) -> None:
     click.echo("\nnext:")
     click.echo(f"  1. read {CONFIG_NAME}: what is the agent for, what may it reach, what may it spend")
     click.echo("  2. comptroller policy check")
+    if pack == "team":
+        click.echo("     until others are in the groups, nobody can answer: people.NAME.groups")
     click.echo("  3. comptroller run -- python agent.py")
     click.echo("  4. comptroller approvals open    in another terminal: there you say yes or no")
 

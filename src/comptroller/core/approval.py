@@ -372,9 +372,7 @@ def stale(approval: Approval, estimate: Estimate, targets: Mapping[str, str]) ->
     for unit, shown in approval.bounds.items():
         most = ceiling if shown is None and unit is Unit.USD_MICROS else shown
         if most is not None and estimate.unknown(unit) and (unit is not Unit.USD_MICROS or ceiling is None):
-            return Reason(
-                code=Conflict.BUDGET_EXCEEDED, text=f"nobody can say any longer how much {unit.value} it takes"
-            )
+            return Reason(code=Conflict.BUDGET_EXCEEDED, text=f"nobody can say now how much {unit.value} it takes")
         if most is not None and (high := estimate.high(unit)) is not None and high > most:
             return _dearer(unit, high, most)
     if approval.bounds and (more := [unit for unit in estimate.bounds if unit not in approval.bounds]):
@@ -391,5 +389,7 @@ def _dearer(unit: Unit, now: int, shown: int) -> Reason:
     hourly = " an hour" if unit is Unit.USD_MICROS_PER_HOUR else ""
     of = "" if dollars else f" {unit.value}"
     words = [f"{usd_text(each) if dollars else f'{each:,}'}{of}{hourly}" for each in (now, shown)]
+    if words[0] == words[1]:
+        words = [f"{each:,} {unit.value}" for each in (now, shown)]
     text = f"it costs up to {words[0]} now, and the yes was for at most {words[1]}"
     return Reason(code=Conflict.BUDGET_EXCEEDED, text=text)

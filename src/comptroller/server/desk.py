@@ -18,6 +18,7 @@ from comptroller.core.holding import Holding
 from comptroller.engine.approvals import Approvals
 from comptroller.engine.archiving import Removed
 from comptroller.engine.brake import Brakes
+from comptroller.engine.deputies import Deputies
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
@@ -139,6 +140,7 @@ class Desk:
     owner_uid: int
     store: Store
     approvals: Approvals
+    deputies: Deputies
     brakes: Brakes
     ledger: Ledger
     suspense: Suspense

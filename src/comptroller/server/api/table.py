@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from comptroller.server.api import approvals, budgets, entries, holdings, runs, status
+from comptroller.server.api import approvals, budgets, deputies, entries, holdings, runs, status
 from comptroller.server.api.endpoint import Endpoint
 
 AREAS = (
     status,
     runs,
     approvals,
+    deputies,
     budgets,
     holdings,
     entries,
