@@ -59,6 +59,8 @@ class Provider:
                 self.end_headers()
                 self.wfile.write(b"ok")
 
+            do_DELETE = do_GET
+
             def log_message(self, *_: object) -> None:
                 """Quiet."""
 
@@ -76,7 +78,7 @@ class Provider:
 class Serve:
     """A real `comptroller serve` with one box's sockets attached to it (the box itself is a plain client here)."""
 
-    def __init__(self, config: Path, environment: dict[str, str]) -> None:
+    def __init__(self, config: Path, environment: dict[str, str], *, resume: str | None = None) -> None:
         self.paths = Paths.of(config)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "comptroller", "serve", "--config", str(config)],
@@ -85,7 +87,9 @@ class Serve:
             stderr=subprocess.PIPE,
         )
         self.attach = self._connect()
-        self._send({"op": "start", "agent": "bot", "argv": ["x"], "workspace": "/", "resume": None, "on_hold": "fail"})
+        self._send(
+            {"op": "start", "agent": "bot", "argv": ["x"], "workspace": "/", "resume": resume, "on_hold": "fail"}
+        )
         self.run = str(self._receive()["run"])
         self.box = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.box.getsockname()[1])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from comptroller.core.approval import Approval, ApprovalState, Person, check_may_answer
 from comptroller.core.errors import ConflictError
-from comptroller.core.verdict import Obligation
+from comptroller.core.verdict import EXPIRES_SECONDS_DEFAULT, Obligation
 from comptroller.core.vote import Hat, groups_open
 
 Json = dict[str, object]
@@ -121,7 +121,8 @@ def asked_text(obligation: Obligation) -> str:
     parts += [f"after {_length(late.after_seconds)} group {late.group} too" for late in obligation.escalations]
     if obligation.delay_seconds:
         parts.append(f"holds {_length(obligation.delay_seconds)} after the yes")
-    parts.append(f"open for {_length(obligation.expires_seconds)}")
+    if obligation.expires_seconds != EXPIRES_SECONDS_DEFAULT:
+        parts.append(f"open for {_length(obligation.expires_seconds)}")
     return "; ".join(parts)
 
 
