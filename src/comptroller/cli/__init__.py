@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": Command("serve", "serve", "Run the server of this installation in the foreground."),
     "tail": Command("tail", "tail", "Show what happened, in one run or in all."),
     "approvals": Command("approvals", "approvals", "List, show and answer what waits for a person."),
+    "people": Command("people", "people", "Who may sign in and how; invitations, tokens, sessions."),
     "budget": Command("budget", "budget", "Show and set limits."),
     "holdings": Command("holdings", "holdings", "Show and stop what agents made and what goes on costing."),
     "reconcile": Command("reconcile", "reconcile", "Compare a bill with the log; settle what it proves."),

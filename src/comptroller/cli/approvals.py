@@ -11,6 +11,7 @@ import click
 
 from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
 from comptroller.cli.show import approval_row, approval_text
+from comptroller.cli.verifying import verify
 from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.place import Paths
 
@@ -202,3 +203,6 @@ def _show(page: Path, url: str) -> None:
     with open(page, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(url)}">')
     webbrowser.open(page.as_uri())
+
+
+approvals.add_command(verify)

@@ -69,7 +69,7 @@ class Client:
         """The JSON object at `path`. Raises the error the server had."""
         return self._ask("GET", path, params=query)
 
-    def post(self, path: str, **body: str | None) -> Mapping[str, Any]:
+    def post(self, path: str, **body: object) -> Mapping[str, Any]:
         """What `POST path` answers; members that are None are left out."""
         return self._ask("POST", path, json={name: value for name, value in body.items() if value is not None})
 

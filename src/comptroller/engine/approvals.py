@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from comptroller.core.asking import Deputy, deputy_of, hats_of
 from comptroller.core.audit import EntryKind
 from comptroller.core.document import DocumentKind
 from comptroller.core.errors import ConflictError
+from comptroller.core.strong_yes import challenge
 from comptroller.core.verdict import Conflict, Escalation
 from comptroller.core.vote import Hat, escalated
 from comptroller.engine.entries import Scribe
@@ -174,7 +175,7 @@ class Approvals:
                 agent=approval.agent,
                 run=approval.run,
                 body=_answer_body(kind, approval, person),
-                private={"comment": comment},
+                private={"comment": comment, "proof": dict(person.proof)},
             )
             return Changes(entries=(entry,), approvals=(approval,)), (approval, kind)
 
@@ -237,8 +238,8 @@ def _answer_body(kind: EntryKind, approval: Approval, person: Person) -> dict[st
     body["votes"] = [each.by for each in approval.votes]
     if vote.stands_for:
         body["stands_for"], body["groups"] = vote.stands_for, sorted(vote.groups)
-    if vote.proof:
-        body["proof"] = dict(vote.proof)
+    if vote.proof and isinstance(document := vote.proof.get("document"), Mapping):
+        body["challenge"], body["credential"] = challenge(document).hex(), vote.proof.get("credential")
     if approval.delay_seconds and approval.usable_at is not None:
         body["usable_at"] = approval.usable_at
     return body

@@ -16,6 +16,7 @@ from comptroller.server.identity import Caller
 from comptroller.server.listen import HttpListener, bind_loopback, bind_unix
 from comptroller.server.operations import Operations
 from comptroller.server.page import Page
+from comptroller.server.persons import Persons
 from comptroller.server.pulse import Pulse
 from comptroller.server.render import Json
 
@@ -44,6 +45,7 @@ class House:
         self._page: Page | None = None
         self._attach: AttachServer | None = None
         self.page_origin = ""
+        self.persons = Persons(desk)
 
     async def start(self) -> None:
         """Listen everywhere, or nowhere. Raises `UsageError` for a path too long or a port in use."""
@@ -76,6 +78,10 @@ class House:
         """A one-time link to the page for `caller`."""
         assert self._page is not None
         return self._page.link(caller)
+
+    def enrol_url(self, secret: str) -> str:
+        """Where a person sets up how they sign in."""
+        return f"{self.page_origin}/enrol#{secret}"
 
     def stop(self) -> None:
         """Ask the server to end."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from comptroller.core.account import Account
+from comptroller.core.api_token import ApiToken
+from comptroller.core.asking import Deputy, deputy_of
+from comptroller.core.audit import EntryKind
 from comptroller.core.config import Config
+from comptroller.core.document import DocumentKind
 from comptroller.core.errors import RefusedError, VerificationError
 from comptroller.core.role import Right
 from comptroller.core.strong_yes import host_of
 from comptroller.server.accounts import Accounts
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller, caller_of, caller_of_account
-from comptroller.server.operations import ForbiddenError, demand
+from comptroller.server.operations import ForbiddenError, NotFoundError, demand
 from comptroller.server.passkey import Passkeys
 from comptroller.server.render import Json, time_text
 from comptroller.server.seal import Seal
@@ -59,7 +64,7 @@ class Persons:
     async def people(self, caller: Caller) -> Json:
         """Everybody who is configured or has an account: how they sign in, when they last did, roles and groups."""
         accounts, config = await self.accounts.accounts(), self._config()
-        tokens = await self.tokens.tokens()
+        tokens, deputies = await self.tokens.tokens(), await self._deputies()
         shown = []
         for name in sorted(config.people.keys() | accounts.keys()):
             known, account = config.people.get(name), accounts.get(name)
@@ -72,11 +77,20 @@ class Persons:
                     "ways": list(account.ways) if account else [],
                     "invited_until": time_text(account.invite.expires_at) if account and account.invite else None,
                     "signed_in_at": time_text(account.signed_in_at) if account else None,
+                    "deputies": sorted(each.person for each in deputies if each.stands_for == name),
                     "sessions": len(self.sessions.of(name)),
                     "tokens": sum(token.person == name for token in tokens),
                 }
             )
         return {"people": shown}
+
+    async def _deputies(self) -> list[Deputy]:
+        """Whoever answers for somebody else now."""
+        now = self._desk.clock.now()
+        found = await self._desk.people.documents(DocumentKind.DEPUTY)
+        made = [deputy_of(each.body, each.id) for each in found]
+        configured = [each.deputy(name) for name, person in self._config().people.items() for each in person.deputies]
+        return [each for each in (*made, *configured) if each is not None and each.holds(now)]
 
     async def invite(self, caller: Caller, name: str) -> tuple[str, datetime]:
         """A one-time link's secret for `name`. Administrators invite; everybody else only themself, on the machine."""
@@ -93,6 +107,51 @@ class Persons:
         await self.tokens.revoke_all(name, by=caller.person.name)
         return done
 
+    def sessions_shown(self, caller: Caller) -> Json:
+        """The caller's own sessions, or everybody's for who administers."""
+        found = self.sessions.of("" if caller.may(Right.ADMINISTER) else caller.person.name)
+        return {"sessions": [session_json(each) for each in found]}
+
+    async def end_session(self, caller: Caller, identifier: str) -> int:
+        """End one session of the caller's, or anybody's for who administers. Raises `NotFoundError`."""
+        found = next((each for each in self.sessions.of() if each.id == identifier), None)
+        mine = found is not None and found.caller.person.name == caller.person.name
+        if found is None or not (mine or caller.may(Right.ADMINISTER)):
+            raise NotFoundError(f"there is no session `{identifier}`", hint="comptroller people sessions")
+        self.sessions.revoke(identifier)
+        await self._told_signed_out(found.caller.person.name, "one session", caller)
+        return 1
+
+    async def sign_out(self, caller: Caller, name: str, *, but: Session | None = None) -> int:
+        """End every session of `name`, except `but`."""
+        if name != caller.person.name:
+            demand(caller, Right.ADMINISTER, "sign somebody else out")
+        ended = self.sessions.revoke_all(name, but=but)
+        if ended:
+            await self._told_signed_out(name, "everywhere", caller)
+        return ended
+
+    async def _told_signed_out(self, name: str, how: str, caller: Caller) -> None:
+        body: dict[str, object] = {"person": name, "how": how, "by": caller.person.name}
+        await self.accounts.note(EntryKind.PERSON_SIGNED_OUT, body)
+
+    async def tokens_shown(self, caller: Caller, *, every: bool = False) -> Json:
+        """The caller's own tokens, or everybody's for who administers."""
+        person = None if caller.may(Right.ADMINISTER) else caller.person.name
+        now = self._desk.clock.now()
+        return {"tokens": [token_json(each, now) for each in await self.tokens.tokens(person, every=every)]}
+
+    async def make_token(
+        self, caller: Caller, *, name: str, rights: Sequence[str], scopes: Sequence[str], days: int
+    ) -> Json:
+        """A token for the caller, with its text."""
+        text, token = await self.tokens.make(caller, name=name, rights=rights, scopes=scopes, days=days)
+        return {"token": token_json(token, self._desk.clock.now()), "text": text}
+
+    async def revoke_token(self, caller: Caller, name: str) -> Json:
+        """End a token of the caller's, or anybody's for who administers."""
+        return token_json(await self.tokens.revoke(caller, name), self._desk.clock.now())
+
     def _may_change(self, caller: Caller, name: str) -> None:
         """Raise `ForbiddenError`: for others it takes an administrator, for oneself the machine itself."""
         if name == caller.person.name and caller.person.via.startswith("uid:"):
@@ -105,6 +164,36 @@ class Persons:
 
     def _config(self) -> Config:
         return self._desk.config
+
+
+def session_json(session: Session) -> Json:
+    """One session, without anything that could be used."""
+    return {
+        "id": session.id,
+        "person": session.caller.person.name,
+        "how": session.how,
+        "began_at": time_text(session.began_at),
+        "seen_at": time_text(session.seen_at),
+        "expires_at": time_text(session.expires_at),
+        "address": session.address,
+        "agent": session.agent,
+    }
+
+
+def token_json(token: ApiToken, now: datetime) -> Json:
+    """One token, without its text and its hash."""
+    return {
+        "id": token.id,
+        "person": token.person,
+        "name": token.name,
+        "rights": sorted(token.rights),
+        "scopes": list(token.scopes),
+        "created_at": time_text(token.created_at),
+        "expires_at": time_text(token.expires_at),
+        "used_on": None if token.used_on is None else token.used_on.isoformat(),
+        "alive": token.alive(now),
+        "revoked_by": token.revoked_by,
+    }
 
 
 def _named(origin: str) -> bool:

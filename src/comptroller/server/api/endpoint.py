@@ -16,6 +16,7 @@ from comptroller.core.role import Right
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.operations import Operations
+from comptroller.server.persons import Persons
 from comptroller.server.problem import Body
 from comptroller.server.render import Json
 
@@ -52,6 +53,15 @@ class Verbs(Protocol):
 
     def stop(self) -> None:
         """End the server."""
+        ...
+
+    @property
+    def persons(self) -> Persons:
+        """Accounts, sessions and tokens."""
+        ...
+
+    def enrol_url(self, secret: str) -> str:
+        """Where a person sets up how they sign in, with the one-time secret in the fragment."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comptroller.server.api import approvals, budgets, deputies, entries, holdings, runs, status
+from comptroller.server.api import approvals, budgets, deputies, entries, holdings, people, runs, status
 from comptroller.server.api.endpoint import Endpoint
 
 AREAS = (
@@ -13,6 +13,7 @@ AREAS = (
     budgets,
     holdings,
     entries,
+    people,
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for area in AREAS for endpoint in area.ENDPOINTS)
