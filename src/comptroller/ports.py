@@ -26,6 +26,9 @@ from comptroller.decode.codec import Codec
 
 T = TypeVar("T")
 
+ENTRIES_AT_MAX = 2_000
+"""How many entries are read by their indices at once."""
+
 
 class Clock(Protocol):
     """Time, handed in."""
@@ -204,6 +207,11 @@ class Store(Protocol):
 
     async def entries(self, *, after: int = -1, limit: int = 1000, run: str = "") -> Sequence[Entry]:
         """Entries with an index above `after`, in order; those whose leaves were removed are left out."""
+        ...
+
+    async def entries_at(self, indices: Sequence[int]) -> Sequence[tuple[Entry, tuple[PrivateField, ...]]]:
+        """The entries with these indices, in their order, each with what lies beside it and was not erased; those that
+        are not there, or whose leaves were removed, are left out. At most `ENTRIES_AT_MAX`, else `StoreError`."""
         ...
 
     async def private(self, index: int) -> Sequence[PrivateField]:

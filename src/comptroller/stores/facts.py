@@ -11,12 +11,24 @@ from comptroller.core.approval import Approval
 from comptroller.core.brake import Brake
 from comptroller.core.budget import Account, AccountKey, Budget
 from comptroller.core.document import Document, DocumentKind
+from comptroller.core.errors import StoreError
 from comptroller.core.holding import Holding
 from comptroller.core.reservation import Reservation
+from comptroller.ports import ENTRIES_AT_MAX
 from comptroller.stores import rows
 
 FACT_ROWS_MAX = 100
 """How many approvals or reservations of one question a decision is shown, the newest first."""
+
+
+INDEX_MAX = 2**53 - 1
+
+
+def wanted_at(indices: Sequence[int]) -> list[int]:
+    """Indices as `Store.entries_at` reads them: each once, in order, none that no log has. Raises `StoreError`."""
+    if len(indices) > ENTRIES_AT_MAX:
+        raise StoreError(f"{len(indices)} entries are too many to read at once: at most {ENTRIES_AT_MAX}")
+    return sorted({index for index in indices if 0 <= index <= INDEX_MAX})
 
 
 BUDGET_COLUMNS = "scope, unit, window, amount, on_exceed"

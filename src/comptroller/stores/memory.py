@@ -19,7 +19,7 @@ from comptroller.core.holding import Holding
 from comptroller.core.jcs import jcs
 from comptroller.core.reservation import HELD_STATES, Reservation, ReservationState
 from comptroller.ports import Changes, Committed, Facts, Stranded, Wants
-from comptroller.stores.facts import FACT_ROWS_MAX
+from comptroller.stores.facts import FACT_ROWS_MAX, wanted_at
 from comptroller.stores.prepared import Prepared, prepare
 
 T = TypeVar("T")
@@ -203,6 +203,16 @@ class MemoryStore:
         later = self._entries[max(after + 1, 0) :]
         here = (entry for entry in later if entry.index not in self._archived)
         return tuple(entry for entry in here if not run or entry.document["run"] == run)[: max(limit, 0)]
+
+    async def entries_at(self, indices: Sequence[int]) -> Sequence[tuple[Entry, tuple[PrivateField, ...]]]:
+        """As `ports.Store.entries_at`."""
+        self._check_open()
+        wanted = wanted_at(indices)
+        here = (index for index in wanted if index < len(self._entries) and index not in self._archived)
+        return tuple(
+            (self._entries[index], tuple(value for _, value in sorted(self._private.get(index, {}).items())))
+            for index in here
+        )
 
     async def private(self, index: int) -> Sequence[PrivateField]:
         """As `ports.Store.private`."""

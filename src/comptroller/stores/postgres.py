@@ -428,6 +428,10 @@ class PostgresStore:
         """As `ports.Store.entries`."""
         return await self._read(lambda reader: reader.entries(after=after, limit=limit, run=run))
 
+    async def entries_at(self, indices: Sequence[int]) -> Sequence[tuple[Entry, tuple[PrivateField, ...]]]:
+        """As `ports.Store.entries_at`."""
+        return await self._read(lambda reader: reader.entries_at(indices))
+
     async def private(self, index: int) -> Sequence[PrivateField]:
         """As `ports.Store.private`."""
         return await self._read(lambda reader: reader.private(index))

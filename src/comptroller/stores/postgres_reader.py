@@ -22,7 +22,7 @@ from comptroller.core.reservation import Reservation
 from comptroller.core.walk import Record
 from comptroller.ports import Stranded
 from comptroller.stores import rows
-from comptroller.stores.facts import DOCUMENT_COLUMNS
+from comptroller.stores.facts import DOCUMENT_COLUMNS, wanted_at
 from comptroller.stores.postgres_database import Place, connect, driver, explaining, kept_text, told_text
 from comptroller.stores.postgres_facts import document_of, read_accounts
 from comptroller.stores.postgres_migrations import MIGRATIONS, Migration, check
@@ -256,6 +256,24 @@ class PostgresReader:
         )
         return self._values(entry_of, found[::-1])
 
+    def entries_at(self, indices: Sequence[int]) -> tuple[tuple[Entry, tuple[PrivateField, ...]], ...]:
+        """The entries with these indices, in their order, with what lies beside them."""
+        wanted = wanted_at(indices)
+        found = self._log(
+            "SELECT idx, leaf FROM entries WHERE installation = %s AND idx = ANY(%s) AND archived IS NULL ORDER BY idx",
+            wanted,
+        )
+        beside = self._log(
+            "SELECT entry, name, salt, value FROM private WHERE installation = %s AND entry = ANY(%s)", wanted
+        )
+        kept: dict[int, list[PrivateField]] = {}
+        for index, item in self._values(_beside_of, beside):
+            kept.setdefault(index, []).append(item)
+        return tuple(
+            (entry, tuple(sorted(kept.get(entry.index, ()), key=lambda item: item.name)))
+            for entry in self._values(entry_of, found)
+        )
+
     def private(self, index: int) -> tuple[PrivateField, ...]:
         """What lies beside entry `index`."""
         found = self._log("SELECT name, salt, value FROM private WHERE installation = %s AND entry = %s", index)
@@ -424,6 +442,11 @@ def _brake_of(row: Sequence[Any]) -> Brake:
 
 def _distrust_of(row: Sequence[Any]) -> Distrust:
     return rows.distrust_of(_told(row))
+
+
+def _beside_of(row: tuple[int, str, bytes, str]) -> tuple[int, PrivateField]:
+    index, name, salt, value = row
+    return index, PrivateField(name=told_text(name), salt=salt, value=json.loads(value))
 
 
 def _told(row: Sequence[Any]) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from comptroller.core.walk import Record
 from comptroller.ports import Stranded
 from comptroller.stores import migrations, rows
 from comptroller.stores.database import explaining, open_for_reading
-from comptroller.stores.facts import BUDGET_COLUMNS, DOCUMENT_COLUMNS, read_accounts
+from comptroller.stores.facts import BUDGET_COLUMNS, DOCUMENT_COLUMNS, read_accounts, wanted_at
 
 T = TypeVar("T")
 
@@ -160,6 +160,24 @@ class SqliteReader:
         )
         return self._values(entry_of, found[::-1])
 
+    def entries_at(self, indices: Sequence[int]) -> tuple[tuple[Entry, tuple[PrivateField, ...]], ...]:
+        """The entries with these indices, in their order, with what lies beside them."""
+        wanted = json.dumps(wanted_at(indices))
+        found = self._rows(
+            "SELECT idx, leaf FROM entries WHERE idx IN (SELECT value FROM json_each(?)) AND archived IS NULL "
+            "ORDER BY idx",
+            (wanted,),
+        )
+        beside = self._rows(
+            "SELECT entry, name, salt, value FROM private WHERE entry IN (SELECT value FROM json_each(?)) "
+            "ORDER BY entry, name",
+            (wanted,),
+        )
+        kept: dict[int, list[PrivateField]] = {}
+        for index, item in self._values(_beside_of, beside):
+            kept.setdefault(index, []).append(item)
+        return tuple((entry, tuple(kept.get(entry.index, ()))) for entry in self._values(entry_of, found))
+
     def private(self, index: int) -> tuple[PrivateField, ...]:
         """What lies beside entry `index`."""
         found = self._rows("SELECT name, salt, value FROM private WHERE entry = ? ORDER BY name", (index,))
@@ -265,6 +283,11 @@ def entry_of(row: tuple[int, bytes]) -> Entry:
     # INVARIANT: the leaf at position n says that it is entry n.
     assert document["index"] == index, index
     return Entry(index=index, leaf=leaf, document=document)
+
+
+def _beside_of(row: tuple[int, str, bytes, str]) -> tuple[int, PrivateField]:
+    index, name, salt, value = row
+    return index, PrivateField(name=name, salt=salt, value=json.loads(value))
 
 
 def parsed(text: str) -> object:

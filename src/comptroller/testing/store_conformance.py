@@ -34,7 +34,7 @@ from comptroller.core.reservation import (
 )
 from comptroller.core.verdict import Obligation
 from comptroller.core.window import Window
-from comptroller.ports import Changes, Facts, Store, Wants
+from comptroller.ports import ENTRIES_AT_MAX, Changes, Facts, Store, Wants
 from comptroller.stores.memory import MemoryStore
 from comptroller.stores.postgres import PostgresStore
 from comptroller.stores.sqlite import SqliteStore
@@ -332,6 +332,27 @@ async def archived_entries_leave_their_hashes(opener: Opener) -> None:
         store = await opener.open()
     assert [entry.index for entry in await store.entries()] == [2, 4, 5, 6]
     assert (await write(store, Changes(entries=(draft("more"),)))) == (7,)
+    await store.close()
+
+
+async def entries_are_read_by_index(opener: Opener) -> None:
+    """Each once, in order, with what lies beside; what is not there, erased or archived is left out."""
+    store = await opener.open()
+    beside = (
+        PrivateField(name="purpose", salt=b"0" * 16, value="find \u00fc"),
+        PrivateField(name="body", salt=b"1" * 16, value={"n": {"$number": str(2**70)}}),
+    )
+    await write(store, Changes(entries=tuple(draft(f"{n}", private=beside[: n % 3]) for n in range(7))))
+    gone = EntryDraft(kind=EntryKind.FIELD_ERASED, at=NOW, body={"entry": 2, "field": "body"})
+    await write(store, Changes(entries=(gone,), erase=((2, "body"),), archived=((4, 4),)))
+    found = await store.entries_at([5, 2, 2, 0, 4, -1, 99, 2**80])
+    whole = {entry.index: entry for entry in await store.entries()}
+    assert [(entry, list(private)) for entry, private in found] == [
+        (whole[index], list(await store.private(index))) for index in (0, 2, 5)
+    ]
+    assert [[item.name for item in private] for _, private in found] == [[], ["purpose"], ["body", "purpose"]]
+    assert not await store.entries_at([])
+    await raises_store_error(store.entries_at(range(ENTRIES_AT_MAX + 1)))
     await store.close()
 
 
@@ -701,6 +722,7 @@ CHECKS: tuple[Check, ...] = (
     entries_are_leaves,
     private_values_lie_beside_and_can_be_erased,
     archived_entries_leave_their_hashes,
+    entries_are_read_by_index,
     facts_hold_what_was_wanted_and_no_more,
     budgets_count_by_window,
     holdings_are_kept,
