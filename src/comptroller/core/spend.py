@@ -146,11 +146,14 @@ class Grouping:
 
     def count(self, charge: Charge, sign: int) -> None:
         """Add a charge, or take it back."""
-        key = tuple(charge.place[place] for place in self._places)
+        self.row(tuple(charge.place[place] for place in self._places)).add(charge, sign)
+
+    def row(self, key: tuple[str, ...]) -> SpendRow:
+        """The sums of one group, which begin at nothing."""
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = SpendRow(key)
-        row.add(charge, sign)
+        return row
 
     def rows(self) -> list[SpendRow]:
         """Every group: the dearest first within the one that holds it; times in their order."""
