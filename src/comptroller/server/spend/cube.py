@@ -116,9 +116,7 @@ class SpendFold:
     def __init__(self, known: Callable[[str], Principal | None], *, cells_max: int = CELLS_MAX) -> None:
         self._days, self._runs = Cube(_BY_DAY, cells_max), Cube(_BY_RUN, cells_max)
         self._kept: tuple[Spilled[Charge], Spilled[Principal]] = (spilled_charges(), spilled_runs())
-        self._spend = Spend(
-            (self._days, self._runs), Query(), charges=self._kept[0], runs=self._kept[1], known=known
-        )
+        self._spend = Spend((self._days, self._runs), Query(), charges=self._kept[0], runs=self._kept[1], known=known)
 
     def take(self, entry: Entry) -> None:
         """As `server.following.Fold.take`."""
