@@ -54,12 +54,11 @@ class _Column:
 
     def numbers(self, value: str, *, begins: bool = False) -> frozenset[int]:
         """Under which numbers `value` may be."""
-        if begins:
-            return frozenset(number for name, number in self._numbers.items() if name.startswith(value))
-        number = self._numbers.get(value)
-        if number is not None:
-            return frozenset((number,))
-        return frozenset((_MORE,)) if self.where[_MORE] else frozenset()
+        known = [name for name in self._numbers if name.startswith(value)] if begins else [value]
+        numbers = {self._numbers[name] for name in known if name in self._numbers}
+        if self.where[_MORE] and (begins or not numbers):
+            numbers.add(_MORE)
+        return frozenset(numbers)
 
     def names(self) -> Sequence[str]:
         """Every value, those that are there most often first."""

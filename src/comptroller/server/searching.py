@@ -1,4 +1,4 @@
-"""Searches the log, newest first, a page at a time. It reads what it shows; where it looks at text, a bounded number."""
+"""Searches the log, newest first, a page at a time; where it looks at text, it reads a bounded number of entries."""
 
 from __future__ import annotations
 
