@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\u202e=cmd|' /C'"
 
 
-def entry(index: int, kind: str, *, at: datetime = NOW, agent: str = "", run: str = "", **body: object) -> Entry:
+def entry(index: int, kind: str, /, *, at: datetime = NOW, agent: str = "", run: str = "", **body: object) -> Entry:
     draft = EntryDraft(kind=EntryKind(kind), at=at, agent=agent, run=run, body=body)
     document = {"index": index, "kind": kind, "at": at.isoformat(), "agent": agent, "run": run, "body": body}
     return Entry(index=index, leaf=leaf_bytes(draft, index), document=document)
