@@ -38,6 +38,8 @@ SECTIONS: Mapping[str, str] = {
     "FxConfig": "fx",
     "ApprovalsConfig": "approvals",
     "NotifyConfig": "notify",
+    "ConsoleConfig": "console",
+    "ConsoleTlsConfig": "console tls",
     "RetentionConfig": "retention",
 }
 """Configuration class -> the heading of the page that describes it."""

@@ -111,7 +111,7 @@ RELOAD_SECONDS = 1.0
 REASON_CHARS_MAX = 2_000
 """Of a refused edit, how much of what is wrong with it is kept."""
 CHECKPOINT_SECONDS = 10.0
-RESTART_ONLY = ("organization", "services", "store", "store_outage_max", "upstreams", "private")
+RESTART_ONLY = ("organization", "services", "store", "store_outage_max", "upstreams", "private", "console")
 """Settings that are built into the running gateway."""
 KEEP_SECONDS = 5.0
 """How often holdings are tended."""

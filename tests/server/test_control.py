@@ -17,7 +17,7 @@ from comptroller.core.approval import Approval, GrantState, Person
 from comptroller.core.errors import UsageError
 from comptroller.core.verdict import Obligation
 from comptroller.server.identity import caller_of, person_name
-from comptroller.server.listen import bind_loopback, bind_unix
+from comptroller.server.listen import bind_console, bind_unix
 from comptroller.server.render import approval_json
 
 
@@ -280,9 +280,11 @@ def test_a_stale_socket_is_replaced(short_folder: Path) -> None:
 
 
 def test_a_port_in_use_is_told() -> None:
-    taken = bind_loopback(0)
-    with taken, pytest.raises(UsageError, match="in use"):
-        bind_loopback(taken.getsockname()[1])
+    taken, *others = bind_console("127.0.0.1:0", 0)
+    with pytest.raises(UsageError, match="in use"):
+        bind_console("127.0.0.1:0", taken.getsockname()[1])
+    for each in (taken, *others):
+        each.close()
 
 
 async def test_a_caller_who_trickles_is_cut_off(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

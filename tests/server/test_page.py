@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -89,7 +92,7 @@ async def test_nothing_is_shown_without_a_cookie(place: Place) -> None:
     async with place.browser() as browser:
         base, csrf = await signed_in(place, browser)
     async with place.browser() as stranger:
-        for path in ("/", base, f"{base}changes?beats=0", f"{base}?refresh=1"):
+        for path in ("/", base, f"{base}approvals", f"{base}stream", f"{base}?refresh=1"):
             answer = await stranger.get(path)
             assert answer.status_code == 401
             assert held.sentence not in answer.text and held.id not in answer.text
@@ -102,7 +105,7 @@ async def test_nothing_is_shown_without_a_cookie(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost:{port}", "evil.example:{port}", "127.0.0.1", "127.0.0.1.:{port}", "127.1:{port}"]
+    "host", ["evil.example:{port}", "localhost.:{port}", "127.0.0.1", "127.0.0.1.:{port}", "127.1:{port}"]
 )
 async def test_other_hosts_are_refused(place: Place, host: str) -> None:
     _, token = await link(place)
@@ -153,7 +156,7 @@ async def test_approve_through_the_page(place: Place) -> None:
     held = await place.held(run)
     async with place.browser() as browser:
         base, csrf = await signed_in(place, browser)
-        shown = (await browser.get(base)).text
+        shown = (await browser.get(f"{base}approvals")).text
         for fact in (
             "start 2 x m8g.large in us-east-1",
             "123456789012",
@@ -167,8 +170,8 @@ async def test_approve_through_the_page(place: Place) -> None:
         ):
             assert fact in shown
         answer = await browser.post(f"{base}approvals/{held.id}/approve", data={"csrf": csrf, "comment": "fine"})
-        assert answer.status_code == 303 and answer.headers["location"] == base
-        after = (await browser.get(base)).text
+        assert answer.status_code == 303 and answer.headers["location"] == f"{base}approvals"
+        after = (await browser.get(f"{base}approvals")).text
         assert "Approved, for exactly this and once" in after and "Nothing waits" in after
     kept = await place.store.approval(held.id)
     assert kept is not None and kept.grant is GrantState.UNUSED
@@ -183,13 +186,13 @@ async def test_quorum_ceiling_and_conflicts_on_the_page(place: Place) -> None:
     priceless = await place.held(run, quantity=9, usd_micros=None)
     async with place.browser() as browser:
         base, csrf = await signed_in(place, browser)
-        page = (await browser.get(base)).text
+        page = (await browser.get(f"{base}approvals")).text
         assert "cost unknown" in page and 'name="ceiling"' in page
 
         async def answer(identifier: str, verb: str, **fields: str) -> str:
             done = await browser.post(f"{base}approvals/{identifier}/{verb}", data={"csrf": csrf, **fields})
             assert done.status_code == 303
-            return (await browser.get(base)).text
+            return (await browser.get(f"{base}approvals")).text
 
         assert "more people are needed" in await answer(two.id, "approve")
         assert "must name the most it may cost" in await answer(priceless.id, "approve", ceiling="")
@@ -204,9 +207,9 @@ async def test_who_may_not_answer_is_told_why(place: Place) -> None:
     held = await place.held(run, obligations=(Obligation(rule="pay", approvers="finance"),))
     async with place.browser() as browser:
         base, csrf = await signed_in(place, browser)
-        assert "is in none of the groups that may answer: finance" in (await browser.get(base)).text
+        assert "is in none of the groups that may answer: finance" in (await browser.get(f"{base}approvals")).text
         await browser.post(f"{base}approvals/{held.id}/approve", data={"csrf": csrf})
-        assert "(not_found)" in (await browser.get(base)).text
+        assert "(not_found)" in (await browser.get(f"{base}approvals")).text
     kept = await place.store.approval(held.id)
     assert kept is not None and kept.votes == ()
 
@@ -229,7 +232,7 @@ async def test_hostile_text_is_harmless(place: Place) -> None:
     await place.desk.brakes.freeze(run.id, by=ME, reason="</script><b>")
     async with place.browser() as browser:
         base, _ = await signed_in(place, browser)
-        page = (await browser.get(base)).text
+        page = (await browser.get(base)).text + (await browser.get(f"{base}approvals")).text
     for markup in ("<script>alert", "<img src=x", "<b>r</b>", "</script><b>"):
         assert markup not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &lt;U+202E&gt;00.01&lt;U+202C&gt; &lt;U+001B&gt;[2J" in page
@@ -240,28 +243,76 @@ async def test_hostile_text_is_harmless(place: Place) -> None:
 async def test_security_headers_everywhere(place: Place) -> None:
     async with place.browser() as browser:
         base, _ = await signed_in(place, browser)
-        for path in (base, "/", "/login", "/static/page.js", "/static/page.css", "/nowhere", "/static/..%2fpage.py"):
+        page = (await browser.get(base)).text
+        files = re.findall(r'(?:src|href)="(/[^"]*/static/[^"]+)"', page)
+        assert len(files) >= 5
+        for path in (base, "/", "/login", "/nowhere", "/go/approvals", "/static/x/..%2fhouse.py", *files):
             headers = (await browser.get(path)).headers
             assert headers["x-frame-options"] == "DENY"
-            assert headers["cache-control"] == "no-store"
+            assert ("immutable" in headers["cache-control"]) is (path in files)
+            assert path in files or headers["cache-control"] == "no-store"
             assert headers["referrer-policy"] == "same-origin"
             policy = headers["content-security-policy"]
             assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
-        page = (await browser.get(base)).text
         assert " style=" not in page and "<style" not in page
-        assert re.findall(r"<script(?![^>]*\ssrc=\"/static/)", page) == []
+        scripts = re.findall(r"<script[^>]*>", page)
+        assert scripts and all(f'src="{base}static/' in script for script in scripts)
+
+
+async def test_the_base_is_told_to_nobody_who_is_not_signed_in(place: Place) -> None:
+    async with place.browser() as browser:
+        base, _ = await signed_in(place, browser)
+    async with place.browser() as stranger:
+        for path in ("/", "/login", "/go/approvals", "/nowhere", base):
+            answer = await stranger.get(path)
+            assert path == base or base.strip("/") not in answer.text + str(answer.headers)
+
+
+async def test_files_are_named_by_their_content_and_compressed(place: Place) -> None:
+    async with place.browser() as browser:
+        page = (await browser.get("/login")).text
+        sheet = re.search(r'href="(/static/[0-9a-f]{16}/console\.css)"', page)
+        assert sheet
+        packed = await browser.get(sheet.group(1), headers={"accept-encoding": "gzip"})
+        plain = await browser.get(sheet.group(1), headers={"accept-encoding": "identity"})
+        assert packed.headers["content-encoding"] == "gzip" and packed.text == plain.text
+        assert "content-encoding" not in plain.headers
+        older = await browser.get(sheet.group(1).replace("/static/", "/static/0"))
+        assert older.status_code == 200 and older.headers["cache-control"] == "no-store"
 
 
 async def test_the_page_follows(place: Place) -> None:
     async with place.browser() as browser:
         base, _ = await signed_in(place, browser)
-        beats = re.search(r'data-beats="(\d+)"', (await browser.get(base)).text)
-        assert beats
         run = await place.run()
-        answer = await browser.get(f"{base}changes", params={"beats": beats.group(1)})
-        assert answer.json()["beats"] > int(beats.group(1))
-        await place.propose(run, classes=frozenset({ActionClass.READ}))
+        after = await place.store.size() - 1
+        async with browser.stream("GET", f"{base}stream", params={"after": after}) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            lines = stream.aiter_lines()
+            held = await place.propose(run, classes=frozenset({ActionClass.READ}))
+            batch = await next_batch(lines)
+        assert held.approval is not None
+        assert [line["k"] for line in batch["lines"]] == ["action.held"]
+        assert batch["topics"] == ["action", "approval"]
+        assert batch["id"] == str(after + 1)
+        again = {"last-event-id": str(after)}
+        async with browser.stream("GET", f"{base}stream", headers=again) as stream:
+            assert await next_batch(stream.aiter_lines()) == batch
         assert "held" in (await browser.get(f"{base}?refresh=1")).text
+
+
+async def next_batch(lines: AsyncIterator[str]) -> dict[str, Any]:
+    """The next batch of a stream, with its id."""
+    event: dict[str, str] = {}
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            event[name] = value
+        elif event.get("event") == "batch":
+            return {**json.loads(event["data"]), "id": event["id"]}
+        else:
+            event = {}
+    raise AssertionError("the stream ended")
 
 
 async def test_logout(place: Place) -> None:

@@ -24,6 +24,7 @@ from pydantic import (
 
 from comptroller.core.budget import Budget, OnExceed, check_window
 from comptroller.core.config_approvals import ApprovalsConfig, DeputyConfig, QuestionsConfig
+from comptroller.core.config_console import ConsoleConfig, ConsoleTlsConfig
 from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
 from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
@@ -513,6 +514,7 @@ class Config(_Part):
     credentials: Mapping[Name, CredentialConfig] = Field(default_factory=dict)
     approvals: ApprovalsConfig = ApprovalsConfig()
     notify: NotifyConfig = NotifyConfig()
+    console: ConsoleConfig = ConsoleConfig()
     prices: PricesConfig = PricesConfig()
     holdings: HoldingsConfig = HoldingsConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -625,7 +627,10 @@ def _known(name: str, what: str, builtin: Collection[str], info: ValidationInfo)
 def _near(word: str) -> str:
     parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
     more = (PricesConfig, RetentionConfig, ApprovalsConfig, DeputyConfig, QuestionsConfig)
-    names = sorted({field.alias or name for part in (*parts, *more) for name, field in part.model_fields.items()})
+    console = (ConsoleConfig, ConsoleTlsConfig)
+    names = sorted(
+        {field.alias or name for part in (*parts, *more, *console) for name, field in part.model_fields.items()}
+    )
     close = get_close_matches(word, names, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from comptroller.core.approval import ApprovalState
 from comptroller.server.api.serve import Api
 from comptroller.server.attach import AttachServer
+from comptroller.server.console import Console, address_of
+from comptroller.server.console.pages import DOORS, PAGES
 from comptroller.server.control import Control
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
-from comptroller.server.listen import HttpListener, bind_loopback, bind_unix
+from comptroller.server.listen import HttpListener, bind_console, bind_unix
 from comptroller.server.operations import Operations
-from comptroller.server.page import Page
 from comptroller.server.persons import Persons
 from comptroller.server.pulse import Pulse
 from comptroller.server.render import Json
@@ -42,7 +43,7 @@ class House:
         self._stopping = asyncio.Event()
         self._closing = contextlib.AsyncExitStack()
         self._api: Api | None = None
-        self._page: Page | None = None
+        self._page: Console | None = None
         self._attach: AttachServer | None = None
         self.page_origin = ""
         self.persons = Persons(desk)
@@ -51,19 +52,24 @@ class House:
         """Listen everywhere, or nowhere. Raises `UsageError` for a path too long or a port in use."""
         control_path, attach_path = self._paths
         async with contextlib.AsyncExitStack() as opened:
-            page_socket = bind_loopback(self._page_port)
-            opened.callback(page_socket.close)
+            settings = self._desk.config.console
+            listening = bind_console(settings.listen, self._page_port)
+            for each in listening:
+                opened.callback(each.close)
+            port = listening[0].getsockname()[1]
             attach_socket = _bound(opened, attach_path)
             control_socket = _bound(opened, control_path)
 
             pulse = Pulse(self._desk.hub)
             operations = Operations(desk=self._desk, pulse=pulse)
-            self._page = page = Page(operations, port=page_socket.getsockname()[1])
+            address = address_of(settings, port=port, named=len(listening) > 1)
+            self._page = page = Console(operations, address=address, pages=PAGES, doors=DOORS)
             self._api = api = Api(operations, self)
             control = Control(api, self._desk)
-            self.page_origin = page.origin
+            self.page_origin = address.origin
+            app = page.app()
             for listener in (
-                HttpListener(page.app(), page_socket, peers=False),
+                *(HttpListener(app, each, peers=False, tls=settings.tls) for each in listening),
                 HttpListener(control.app(), control_socket, peers=True),
             ):
                 opened.push_async_callback(listener.close)
@@ -71,6 +77,7 @@ class House:
             self._attach = attach = AttachServer(self._desk, attach_socket)
             opened.push_async_callback(attach.close)
             attach.start()
+            opened.push_async_callback(page.stream.close)
             opened.callback(pulse.close)
             self._closing = opened.pop_all()
 

@@ -16,10 +16,13 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from comptroller.core.config_console import ConsoleTlsConfig, split_listen
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.server.identity import peer_uid
 
 SOCKET_PATH_BYTES_MAX = 107
+LOCALHOST = ("127.0.0.1", "::1")
+FREE_PORT_TRIES = 20
 HEADER_BYTES_MAX = 32 << 10
 CONNECTIONS_MAX = 200
 BACKLOG = 64
@@ -58,18 +61,52 @@ def bind_unix(path: Path) -> socket.socket:
     return listener
 
 
-def bind_loopback(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1; port 0 takes any free one. Raises `UsageError` where the port is in use."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+def bind_console(listen: str, port: int) -> list[socket.socket]:
+    """The listening sockets of the console: at `listen`, `port` (0 for that of `listen`) in place of its own.
+
+    On 127.0.0.1 also on ::1, where the machine has it: whoever had that could answer under the name `localhost`. Where
+    it cannot be had, one socket is returned. Raises `UsageError` where the port is in use.
+    """
+    host, own_port = split_listen(listen)
+    wanted = port or own_port
+    for _ in range(1 if wanted else FREE_PORT_TRIES):
+        first = _bind(host, wanted)
+        if host != LOCALHOST[0]:
+            return [first]
+        try:
+            return [first, _bind(LOCALHOST[1], first.getsockname()[1])]
+        except UsageError:
+            if wanted or not socket.has_ipv6 or not _has_address(LOCALHOST[1]):
+                return [first]
+            first.close()
+    raise UsageError("no port is free on both 127.0.0.1 and ::1", hint="choose one with --page-port")
+
+
+def _has_address(host: str) -> bool:
+    """Whether the machine has the address at all."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return True
+    return False
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {host}: {error.strerror}") from error
+    try:
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         taken = error.errno == errno.EADDRINUSE
         raise UsageError(
-            f"port {port} on 127.0.0.1 is {'in use' if taken else 'not available: ' + str(error.strerror)}",
+            f"port {port} on {host} is {'in use' if taken else 'not available: ' + str(error.strerror)}",
             hint="choose another with --page-port, or leave it out to take any free port",
         ) from error
     listener.setblocking(False)
@@ -142,7 +179,9 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
 class HttpListener:
     """One ASGI application on one listening socket."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, *, peers: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, listener: socket.socket, *, peers: bool, tls: ConsoleTlsConfig | None = None
+    ) -> None:
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -160,6 +199,8 @@ class HttpListener:
                 limit_concurrency=CONNECTIONS_MAX,
                 timeout_graceful_shutdown=CLOSE_SECONDS_MAX,
                 h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
             )
         )
         self._task: asyncio.Task[None] | None = None

@@ -9,7 +9,7 @@
     return;
   }
   try {
-    const answer = await fetch("/login", {
+    const answer = await fetch(location.pathname, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ token }),
