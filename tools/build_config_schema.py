@@ -40,6 +40,13 @@ SECTIONS: Mapping[str, str] = {
     "NotifyConfig": "notify",
     "ConsoleConfig": "console",
     "ConsoleTlsConfig": "console tls",
+    "AppriseChannelConfig": "apprise channels",
+    "WebhookChannelConfig": "webhook channels",
+    "SlackChannelConfig": "slack channels",
+    "SecretConfig": "secrets of channels",
+    "RouteConfig": "routes",
+    "QuietConfig": "quiet_hours",
+    "WeeklyConfig": "weekly",
     "RetentionConfig": "retention",
 }
 """Configuration class -> the heading of the page that describes it."""

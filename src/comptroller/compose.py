@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from comptroller import __version__, price
 from comptroller.boundary import AgentFacts, CedarBoundary, PolicyText
 from comptroller.boundary.context import Reach
+from comptroller.compose_notify import build_notifier
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
 from comptroller.core.archive import Archive
@@ -635,6 +636,17 @@ class Installation:
         self._stamp = _stamp(config_path)
         self._policies = policies
         self._reloading = asyncio.Lock()
+        self.notifier = build_notifier(
+            config=config,
+            config_path=config_path,
+            store=store,
+            clock=self.clock,
+            ids=SystemIds(),
+            hub=self.engine.hub,
+            approvals=self.engine.approvals,
+            origin=installation_of(self.origin),
+            open_log=lambda: open_log(paths),
+        )
         self.desk = Desk(
             config=config,
             config_path=str(config_path),
@@ -658,6 +670,7 @@ class Installation:
             refresh=self._refresh,
             remove_archived=self.remove_archived,
             rules=EditedRules(self),
+            notices=self.notifier,
         )
 
     async def begin(self) -> int:
@@ -699,6 +712,7 @@ class Installation:
         # What is loaded by now stays: the collector need not look at it again at every pass.
         gc.collect()
         gc.freeze()
+        await self.notifier.begin()
         for work in (self._expire, self._sign, self._reload, self._keep):
             self._tasks.append(asyncio.create_task(work()))
         return suspended
@@ -715,6 +729,7 @@ class Installation:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.notifier.close()
         try:
             if self.elsewhere is not None:
                 await self.elsewhere.close()
@@ -913,6 +928,7 @@ class Installation:
         self.boundary = boundary
         self._price_anew()
         await self._apply_budgets()
+        await self.notifier.configure(config)
         return True
 
     def _author(self, edit: PolicyEdit | None, names: Sequence[str]) -> tuple[str, str]:

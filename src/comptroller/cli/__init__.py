@@ -20,6 +20,7 @@ COMMANDS = {
     "holdings": Command("holdings", "holdings", "Show and stop what agents made and what goes on costing."),
     "reconcile": Command("reconcile", "reconcile", "Compare a bill with the log; settle what it proves."),
     "report": Command("report", "report", "Sum up what was spent, by team, agent, service, day."),
+    "notify": Command("notify", "notify", "Show and test the channels that reach people."),
     "prices": Command("prices", "prices", "Show prices, read newer lists, confirm what proved too low."),
     "policy": Command("policy", "policy", "Check and explain policies; suggest what to add."),
     "replay": Command("replay", "replay", "Judge recorded calls by the policies; nothing is sent."),

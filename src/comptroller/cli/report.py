@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -15,10 +15,12 @@ import click
 
 from comptroller.cli.client import config_option, config_path, json_option
 from comptroller.compose import open_log
-from comptroller.core.config import Config
+from comptroller.compose_notify import principals
 from comptroller.core.errors import UsageError
-from comptroller.core.spend import Dimension, Principal, Query
+from comptroller.core.letter import week_before
+from comptroller.core.spend import Dimension, Query
 from comptroller.server.bill.accuracy import accuracy_json, accuracy_lines, accuracy_of
+from comptroller.server.letter import letter_html, letter_markdown, letter_text, weekly_letter
 from comptroller.server.place import Paths, load_config
 from comptroller.server.spend.focus import billed_by, focus_rows, write_csv
 from comptroller.server.spend.gather import gather
@@ -87,7 +89,7 @@ def spend(
             grouped,
             query,
             others=plots.all if form == "html" else (),
-            known=_known(loaded),
+            known=principals(loaded),
             progress=_progress,
         )
         budgets = log.budgets(datetime.now(UTC)) if form == "html" else ()
@@ -120,6 +122,42 @@ def accuracy(as_json: bool, config: Path | None) -> None:
         return
     for line in accuracy_lines(rows) if rows else ["nothing that costs was settled yet"]:
         click.echo(line)
+
+
+@report.command()
+@click.option("--week", help="The ISO week, as 2026-W47; by default the last one that is over.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "html", "json"]),
+    default="text",
+    show_default=True,
+    help="html is one page without anything from elsewhere.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@json_option
+@config_option
+def letter(week: str | None, form: str, output: Path | None, as_json: bool, config: Path | None) -> None:
+    """One week on one page: what was asked, answered, spent, prevented and frozen, and what is granted ahead."""
+    now = datetime.now(UTC)
+    path = config_path(config)
+    loaded = load_config(path)
+    with open_log(Paths.of(path)) as log:
+        made = weekly_letter(
+            log, week or week_before(now), organization=loaded.organization, now=now, known=principals(loaded)
+        )
+    match "json" if as_json else form:
+        case "json":
+            figures = {**made.figures, "sections": {name: list(lines) for name, lines in made.sections}}
+            text = json.dumps({"title": made.title, **figures}, indent=2) + "\n"
+        case "md":
+            text = letter_markdown(made)
+        case "html":
+            text = letter_html(made)
+        case _:
+            text = letter_text(made)
+    with _sink(output) as sink:
+        sink.write(text)
 
 
 def _print(lines: Sequence[str], output: Path | None) -> None:
@@ -157,17 +195,6 @@ def _moment(option: str, text: str | None) -> datetime | None:
             f"`{text}` is neither a day nor a moment", hint=f"{option} 2026-11-01, or 2026-11-01T12:00:00Z"
         ) from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _known(config: Config) -> Callable[[str], Principal | None]:
-    """Whose an agent is by the configuration, for runs whose beginning the log does not hold."""
-
-    def whose(agent: str) -> Principal | None:
-        if agent not in config.agents:
-            return None
-        return Principal(path=f"{config.path_of(agent)}/", owner=config.agents[agent].owner)
-
-    return whose
 
 
 def _progress(read: int, size: int) -> None:

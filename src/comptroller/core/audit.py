@@ -83,6 +83,7 @@ class EntryKind(StrEnum):
     STORE_RESTORED = "store.restored"
     AUDIT_ARCHIVED = "audit.archived"
     LOG_WITNESSED = "log.witnessed"
+    DELIVERY_FAILED = "delivery.failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

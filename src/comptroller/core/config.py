@@ -25,6 +25,17 @@ from pydantic import (
 from comptroller.core.budget import Budget, OnExceed, check_window
 from comptroller.core.config_approvals import ApprovalsConfig, DeputyConfig, QuestionsConfig
 from comptroller.core.config_console import ConsoleConfig, ConsoleTlsConfig
+from comptroller.core.config_notify import (
+    SLACK_PATTERN,
+    AppriseChannelConfig,
+    NotifyConfig,
+    QuietConfig,
+    RouteConfig,
+    SecretConfig,
+    SlackChannelConfig,
+    WebhookChannelConfig,
+    WeeklyConfig,
+)
 from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
 from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
@@ -111,11 +122,12 @@ class TeamConfig(_Part):
 
 class PersonConfig(_Part):
     """A person: the groups they answer for, and what they are to the installation. On its own machine the name is
-    their operating-system user name."""
+    their operating-system user name. `slack`: their member id there, under which they may answer in a chat."""
 
     groups: tuple[Name, ...] = Field(default=(), strict=False)
     roles: tuple[Annotated[Role, Field(strict=False)], ...] = Field(default=ROLES_DEFAULT, strict=False, min_length=1)
     deputies: tuple[DeputyConfig, ...] = Field(default=(), strict=False)
+    slack: Annotated[str, StringConstraints(pattern=SLACK_PATTERN)] = ""
 
 
 class LimitConfig(_Part):
@@ -354,12 +366,6 @@ class ServiceConfig(_Part):
         return self
 
 
-class NotifyConfig(_Part):
-    """How people are told. `terminal`: on the run's own standard error, what is held, denied or not let out."""
-
-    terminal: bool = True
-
-
 def _day(value: object) -> object:
     """A day as YAML reads it, or as text. Raises ValueError."""
     if type(value) is date:
@@ -539,6 +545,11 @@ class Config(_Part):
                     raise ValueError(f"people.{name}.deputies: there is no person `{deputy.person}`")
                 if deputy.person == name:
                     raise ValueError(f"people.{name}.deputies: nobody is their own deputy")
+        members = [person.slack for person in self.people.values() if person.slack]
+        if twice := [member for member in members if members.count(member) > 1]:
+            raise ValueError(f"people: two of them have the Slack member `{twice[0]}`")
+        groups = {group for person in self.people.values() for group in person.groups}
+        self.notify.check_names(agents=self.agents.keys(), groups=groups)
         keys = [budget.budget().key for budget in self.budgets]
         for key in keys:
             if keys.count(key) > 1:
@@ -624,10 +635,14 @@ def _known(name: str, what: str, builtin: Collection[str], info: ValidationInfo)
     raise ValueError(f"`{name}` is not {what}; {hint}")
 
 
+_CHANNELS = (AppriseChannelConfig, WebhookChannelConfig, SlackChannelConfig, SecretConfig)
+_NOTIFY = (NotifyConfig, RouteConfig, QuietConfig, WeeklyConfig, *_CHANNELS)
+
+
 def _near(word: str) -> str:
     parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
     more = (PricesConfig, RetentionConfig, ApprovalsConfig, DeputyConfig, QuestionsConfig)
-    console = (ConsoleConfig, ConsoleTlsConfig)
+    console = (ConsoleConfig, ConsoleTlsConfig, *_NOTIFY)
     names = sorted(
         {field.alias or name for part in (*parts, *more, *console) for name, field in part.model_fields.items()}
     )

@@ -88,6 +88,30 @@ class Keeper(Protocol):
         ...
 
 
+class Notices(Protocol):
+    """What carries news to people."""
+
+    def status(self) -> Mapping[str, object]:
+        """Each channel: what it sent, what waits, what failed and why."""
+        ...
+
+    async def test(self, channel: str, *, by: str) -> None:
+        """Send a test message now. Raises `ComptrollerError` with what is wrong."""
+        ...
+
+
+class NoNotices:
+    """No channel at all."""
+
+    def status(self) -> Mapping[str, object]:
+        """None."""
+        return {"channels": [], "waiting": 0, "failed": 0, "routes": 0}
+
+    async def test(self, channel: str, *, by: str) -> None:
+        """Raises `RefusedError`."""
+        raise RefusedError(f"there is no channel `{channel}`", hint="add it to notify.channels in comptroller.yaml")
+
+
 async def _nothing() -> None:
     """A configuration that never changes."""
 
@@ -158,3 +182,4 @@ class Desk:
     refresh: Callable[[], Awaitable[None]] = _nothing
     remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything
     rules: RulesInForce | None = None
+    notices: Notices = field(default_factory=NoNotices)

@@ -86,6 +86,7 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "log.witnessed": (".", "dim", "another log"),
     "store.restored": ("#", "bad", "restored"),
     "audit.archived": (".", "dim", "archived"),
+    "delivery.failed": ("!", "wait", "not delivered"),
 }
 
 
@@ -347,6 +348,8 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
         case _ if kind.startswith("brake."):
             reason = beside.get("reason") or body.get("reason")
             return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"
+        case "delivery.failed":
+            return f"{body.get('event')} to {body.get('channel')} · {body.get('reason')} · comptroller notify status"
         case _:
             return _rest({**body, **beside})
 

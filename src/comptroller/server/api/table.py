@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comptroller.server.api import approvals, budgets, deputies, entries, holdings, people, runs, status
+from comptroller.server.api import approvals, budgets, deputies, entries, holdings, notices, people, runs, status
 from comptroller.server.api.endpoint import Endpoint
 
 AREAS = (
@@ -14,6 +14,7 @@ AREAS = (
     holdings,
     entries,
     people,
+    notices,
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for area in AREAS for endpoint in area.ENDPOINTS)

@@ -1,0 +1,1 @@
+"""Carries what happened to people: routes, an outbox that survives, and one shape of channel. Never the truth."""
