@@ -107,10 +107,12 @@ class Elsewhere:
             return
         asked = approval.state is ApprovalState.PENDING and not approval.votes
         kind = EntryKind.ACTION_HELD if asked else _ANSWERS[approval.state]
+        if asked and approval.escalated:
+            kind = EntryKind.APPROVAL_ESCALATED
         if approval.grant is GrantState.EXPIRED:
             kind = EntryKind.APPROVAL_EXPIRED
         if approval.grant is GrantState.REVOKED:
-            kind = EntryKind.APPROVAL_WITHDRAWN
+            kind = EntryKind.APPROVAL_REVOKED if approval.taken_back_by else EntryKind.APPROVAL_WITHDRAWN
         self._hub.publish(
             kind.value,
             {
@@ -119,8 +121,8 @@ class Elsewhere:
                 "approval": approval.id,
                 "operation": approval.operation,
                 "sentence": approval.sentence,
-                "by": approval.answered_by,
-                "comment": approval.comment,
+                "by": approval.taken_back_by or approval.answered_by,
+                "comment": approval.taken_back_why or approval.comment,
                 "self_approved": approval.self_approved,
                 "elsewhere": True,
             },
