@@ -135,7 +135,7 @@ class Accounts:
 
         def decide(account: Account) -> tuple[Account, list[Note], None]:
             if reset:
-                account = Account(name=name, handle=_handle())
+                account = new_account(name)
             kind = EntryKind.PERSON_RESET if reset else EntryKind.PERSON_INVITED
             note = Note(kind=kind, body={"person": name, "by": by})
             return replace(account, invite=invite, owner=owner or account.owner), [note], None
@@ -322,7 +322,7 @@ class Accounts:
 
     async def _change(self, name: str, decide: Callable[[Account], tuple[Account, list[Note], T]]) -> T:
         def under_lock(document: Document | None, _: Sequence[Document]) -> Step[T]:
-            before = account_of(document) if document is not None else Account(name=name, handle=_handle())
+            before = account_of(document) if document is not None else new_account(name)
             after, notes, result = decide(before)
             return Step(result=result, documents=(document_of(after, self._now()),), notes=tuple(notes))
 
@@ -389,8 +389,9 @@ def _wrong() -> WrongError:
     return WrongError("name, password or code is wrong", hint="a code works once, and for half a minute")
 
 
-def _handle() -> str:
-    return padless(secrets.token_bytes(HANDLE_BYTES))
+def new_account(name: str) -> Account:
+    """An account without any way to sign in yet."""
+    return Account(name=name, handle=padless(secrets.token_bytes(HANDLE_BYTES)))
 
 
 def _digest(secret: str) -> str:

@@ -15,7 +15,7 @@ from comptroller.server.console.pages import DOORS, PAGES
 from comptroller.server.control import Control
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
-from comptroller.server.listen import HttpListener, bind_console, bind_unix
+from comptroller.server.listen import LOCALHOST, HttpListener, bind_console, bind_unix, has_address
 from comptroller.server.operations import Operations
 from comptroller.server.persons import Persons
 from comptroller.server.pulse import Pulse
@@ -62,8 +62,8 @@ class House:
 
             pulse = Pulse(self._desk.hub)
             operations = Operations(desk=self._desk, pulse=pulse)
-            address = address_of(settings, port=port, named=len(listening) > 1)
-            self._page = page = Console(operations, address=address, pages=PAGES, doors=DOORS)
+            address = address_of(settings, port=port, named=len(listening) > 1 or not has_address(LOCALHOST[1]))
+            self._page = page = Console(operations, address=address, pages=PAGES, doors=DOORS, persons=self.persons)
             self._api = api = Api(operations, self)
             control = Control(api, self._desk)
             self.page_origin = address.origin
@@ -88,7 +88,7 @@ class House:
 
     def enrol_url(self, secret: str) -> str:
         """Where a person sets up how they sign in."""
-        return f"{self.page_origin}/enrol#{secret}"
+        return f"{self.page_origin}{self._desk.config.console.prefix}/enrol#{secret}"
 
     def stop(self) -> None:
         """Ask the server to end."""

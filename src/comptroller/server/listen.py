@@ -76,13 +76,13 @@ def bind_console(listen: str, port: int) -> list[socket.socket]:
         try:
             return [first, _bind(LOCALHOST[1], first.getsockname()[1])]
         except UsageError:
-            if wanted or not socket.has_ipv6 or not _has_address(LOCALHOST[1]):
+            if wanted or not socket.has_ipv6 or not has_address(LOCALHOST[1]):
                 return [first]
             first.close()
     raise UsageError("no port is free on both 127.0.0.1 and ::1", hint="choose one with --page-port")
 
 
-def _has_address(host: str) -> bool:
+def has_address(host: str) -> bool:
     """Whether the machine has the address at all."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))

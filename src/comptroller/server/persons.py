@@ -14,7 +14,7 @@ from comptroller.core.document import DocumentKind
 from comptroller.core.errors import RefusedError, VerificationError
 from comptroller.core.role import Right
 from comptroller.core.strong_yes import host_of
-from comptroller.server.accounts import Accounts
+from comptroller.server.accounts import Accounts, Where, new_account
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller, caller_of, caller_of_account
 from comptroller.server.operations import ForbiddenError, NotFoundError, demand
@@ -51,6 +51,14 @@ class Persons:
             uid = int(person.via.removeprefix("uid:"))
             return caller_of(uid, config=self._config(), owner_uid=self._desk.owner_uid)
         return caller_of_account(person.name, config=self._config(), owner=session.caller.owner, via=person.via)
+
+    def where(self, session: Session) -> Where:
+        """From where a session came."""
+        return Where(address=session.address, agent=session.agent)
+
+    async def account_or_new(self, name: str) -> Account:
+        """The account of somebody who is signed in, also before they have any."""
+        return await self.accounts.account(name) or new_account(name)
 
     def caller_of_account(self, account: Account, how: str) -> Caller:
         """Who signed in to an account. Raises `ForbiddenError` for who is no longer configured."""

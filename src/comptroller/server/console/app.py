@@ -30,6 +30,7 @@ from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.neutral import neutral, neutral_name
 from comptroller.server.operations import ForbiddenError, Operations
+from comptroller.server.persons import Persons
 from comptroller.server.problem import problem, problem_of, status_of
 from comptroller.server.pulse import Pulse
 from comptroller.server.render import Json, time_text
@@ -49,11 +50,19 @@ class Console:
     only the routes: they have no place in the navigation."""
 
     def __init__(
-        self, operations: Operations, *, address: Address, pages: Sequence[ModuleType], doors: Sequence[ModuleType] = ()
+        self,
+        operations: Operations,
+        *,
+        address: Address,
+        pages: Sequence[ModuleType],
+        doors: Sequence[ModuleType] = (),
+        persons: Persons | None = None,
     ) -> None:
         self.operations = operations
         self.address = address
-        self.sessions = Sessions(operations.desk.clock)
+        self.persons = persons or Persons(operations.desk)
+        self.persons.at(address.origins)
+        self.sessions: Sessions = self.persons.sessions
         self.stream = Stream(operations.desk)
         self.static = Static()
         self.pages: tuple[Page, ...] = tuple(sorted((module.PAGE for module in pages), key=lambda page: page.order))
@@ -204,7 +213,7 @@ class Visit:
         """Who asks, as the engine is told: this person, through the console."""
         caller = self.session.caller
         person = Person(name=caller.person.name, groups=caller.person.groups, via="page", assurance=Assurance.SESSION)
-        return Caller(person=person, roles=caller.roles)
+        return Caller(person=person, roles=caller.roles, owner=caller.owner)
 
     def may(self, right: Right) -> bool:
         """Whether the person's roles carry `right`."""

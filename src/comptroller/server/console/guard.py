@@ -27,7 +27,7 @@ SECURITY_HEADERS = {
 }
 NOT_KEPT = "no-store"
 HSTS = "max-age=31536000"
-DOORS = ("/login", "/go/")
+DOORS = ("/login", "/go/", "/sign-in", "/enrol")
 """Paths that a link in another page may lead to: nothing is shown there without a further step."""
 
 

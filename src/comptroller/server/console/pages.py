@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from comptroller.server.console import approvals, login, now
+from comptroller.server.console import account, approvals, login, now, sign_in, strong
 
-PAGES = (now, approvals)
+PAGES = (now, approvals, account)
 """In the navigation."""
-DOORS = (login,)
+DOORS = (login, sign_in, strong)
 """The way in and out."""
