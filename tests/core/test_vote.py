@@ -19,6 +19,7 @@ from comptroller.core.vote import Assurance, Hat, Vote, standing
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ("ann", "ben", "cleo", "dan", "eve")
 GROUPS = ("leads", "finance", "heads")
+PROOF = {"document": {"approval": "apr", "digest": "a1:" + "0" * 64}, "signature": "…"}
 
 
 def question(*obligations: Obligation, **changes: object) -> Approval:
@@ -109,14 +110,18 @@ def test_further_groups_answer_after_their_time_and_not_before() -> None:
 def test_a_demanded_passkey_is_not_replaced_by_anything() -> None:
     signed = Obligation(rule="x", approvers="leads", assurance="passkey")
     asked = question(signed)
-    for assurance in Assurance:
-        assert conflict(asked, person("dan", "leads", assurance=assurance)) == Conflict.NOT_FOUND, "no proof"
-    done = yes(asked, person("dan", "leads", assurance=Assurance.PASSKEY, proof={"signature": "…"}))
+    for assurance in set(Assurance) - {Assurance.PASSKEY}:
+        assert conflict(asked, person("dan", "leads", assurance=assurance, proof=PROOF)) == Conflict.NOT_FOUND
+    other = {"document": {**PROOF["document"], "approval": "other"}}  # type: ignore[dict-item]
+    for proof in ({}, other, {"document": {**PROOF["document"], "digest": "a1:1"}}, {"document": "apr"}):  # type: ignore[dict-item]
+        key = person("dan", "leads", assurance=Assurance.PASSKEY, proof=proof)
+        assert conflict(asked, key) == Conflict.DIGEST_MISMATCH, "it signed something else, or nothing"
+    done = yes(asked, person("dan", "leads", assurance=Assurance.PASSKEY, proof=PROOF))
     assert done.state is ApprovalState.APPROVED and done.votes[0].proof
     both = question(signed, Obligation(rule="y", approvers="leads"))
     half = yes(both, person("dan", "leads"))
     assert half.state is ApprovalState.PENDING and [half.standing(o).full for o in half.obligations] == [False, True]
-    whole = yes(half, person("dan", "leads", assurance=Assurance.PASSKEY, proof={"signature": "…"}))
+    whole = yes(half, person("dan", "leads", assurance=Assurance.PASSKEY, proof=PROOF))
     assert whole.state is ApprovalState.APPROVED
 
 
@@ -141,7 +146,7 @@ def test_hats_are_worn_in_their_time_and_groups_and_handed_on_to_nobody() -> Non
 
 people = st.builds(
     lambda name, groups, key: person(
-        name, *groups, **({"assurance": Assurance.PASSKEY, "proof": {"s": "1"}} if key else {})
+        name, *groups, **({"assurance": Assurance.PASSKEY, "proof": PROOF} if key else {})
     ),
     st.sampled_from((*NAMES, "bot")),
     st.frozensets(st.sampled_from(GROUPS)),

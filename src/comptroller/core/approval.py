@@ -210,6 +210,7 @@ def with_vote(
     """
     check_pending(approval, now)
     check_may_answer(approval, person, now, hats)
+    _check_signed_this(approval, person)
     if approval.price_unknown and ceiling is None and approval.ceiling_usd_micros is None:
         raise ConflictError(
             "the cost of this action is not known: a yes must name the most it may cost",
@@ -232,6 +233,19 @@ def with_vote(
         usable_at=usable_at,
         grant_expires_at=usable_at + timedelta(seconds=approval.ttl_seconds),
     )
+
+
+def _check_signed_this(approval: Approval, person: Person) -> None:
+    """Raise `ConflictError` for a signature over anything but this question; that it holds was verified before."""
+    signed = person.proof.get("document")
+    if person.assurance is Assurance.PASSKEY and not (
+        isinstance(signed, Mapping) and (signed.get("approval"), signed.get("digest")) == (approval.id, approval.digest)
+    ):
+        raise ConflictError(
+            "the passkey signed another question than this one",
+            kind=Conflict.DIGEST_MISMATCH,
+            hint="open the question again and sign it there",
+        )
 
 
 def _more_votes(

@@ -84,15 +84,13 @@ class Flood:
                     self._count(approval.agent, approval.id, approval.asked_at)
                 self._loaded = True
 
-    def over(self, agent: str, seen: Seen | None, now: datetime) -> Flooded | None:
-        """Whether one more question would be too much; without `seen`, only those of an hour are counted."""
+    def over(self, agent: str, seen: Seen, now: datetime) -> Flooded | None:
+        """Whether one more question would be too much."""
         limits = self._limits(agent)
         with self._lock:
             since = max(now - HOUR, self._forgiven.get(agent, now - HOUR))
             asked = self._asked[agent]
-            open_now = frozenset[str]()
-            if seen is not None:
-                open_now = seen.open | {key for key, (_, number) in asked.items() if number > seen.count}
+            open_now = seen.open | {key for key, (_, number) in asked.items() if number > seen.count}
             hour = sum(at > since for at, _ in asked.values())
         if len(open_now) < limits.open_max and hour < limits.per_hour_max:
             return None

@@ -23,7 +23,7 @@ from comptroller.core.secrecy import scrubbed, shown
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
 from comptroller.engine.escrow import NOBODY_TO_ASK, ONLY_CHEAP, Escrow, marked
-from comptroller.engine.flood import Flood, Flooded
+from comptroller.engine.flood import Flood, Flooded, Seen
 from comptroller.engine.hub import Hub
 from comptroller.engine.parts import services_within
 from comptroller.engine.runs import marks_of
@@ -140,6 +140,7 @@ class _Decision:
     would_deny: bool = False
     crossings: tuple[_Crossing, ...] = ()
     froze: Brake | None = None
+    uncounted: bool = False
 
 
 class Sequencer:
@@ -193,7 +194,8 @@ class Sequencer:
                 if f"{path}/".startswith(f"{scope}/") or scope.startswith(f"{path}/"):
                     self._flood.forgive(agent, self._clock.now())
 
-    async def _admit(self, proposal: Proposal, reservation_id: str) -> Sequenced:
+    async def _admit(self, proposal: Proposal, reservation_id: str, seen: Seen | None = None) -> Sequenced:
+        """`seen` are the agent's open questions; they are counted only where this becomes another."""
         action = proposal.action
         now = self._clock.now()
         path = f"{self._runbook.path_of(action.agent)}/{action.run}"
@@ -209,7 +211,6 @@ class Sequencer:
             approval=proposal.carries_on,
         )
         approval_id = self._ids.new()
-        seen = await self._flood.seen(action.agent) if proposal.asks else None
 
         def decide(facts: Facts) -> tuple[Changes, _Decision]:
             changes, decision = decided(facts)
@@ -249,7 +250,9 @@ class Sequencer:
                 case VerdictKind.REQUIRE_APPROVAL if action.unbound:
                     return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(UNBOUND,)))
                 case VerdictKind.REQUIRE_APPROVAL:
-                    flooded = self._flood.over(action.agent, seen, now) if judgement.pending is None else None
+                    if judgement.pending is None and seen is None:
+                        return Changes(), _Decision(verdict=judgement.verdict, uncounted=True)
+                    flooded = self._flood.over(action.agent, seen, now) if judgement.pending is None and seen else None
                     if flooded is not None:
                         return self._freeze(proposal, path, flooded)
                     return self._hold(proposal, facts, judgement, approval_id)
@@ -258,6 +261,8 @@ class Sequencer:
 
         done = await self._store.commit(wants, decide)
         decision = done.result
+        if decision.uncounted:
+            return await self._admit(proposal, reservation_id, await self._flood.seen(action.agent))
         permit = None
         if decision.reservation:
             # INVARIANT: a permit exists only for an allow whose entry and reservation are durable.
