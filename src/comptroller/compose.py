@@ -77,6 +77,7 @@ from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Sequencer
 from comptroller.engine.settle import Settler
+from comptroller.engine.standing import StandingGrants
 from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Boundary, Clock, Ids, Journal, Store
@@ -397,6 +398,7 @@ class Engine:
     holdings: Holdings
     approvals: Approvals
     deputies: Deputies
+    standing: StandingGrants
     brakes: Brakes
     keeper: Keeper
     archivist: Archivist
@@ -489,6 +491,7 @@ def build_engine(
         holdings=holdings,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub, people=runbook),
         deputies=Deputies(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, people=runbook),
+        standing=StandingGrants(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes, escrow=in_force),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
@@ -989,6 +992,7 @@ class Installation:
         while True:
             await asyncio.sleep(EXPIRY_SECONDS)
             await self._tolerating(self.engine.approvals.tend())
+            await self._tolerating(self.engine.standing.expire_due())
             if self.elsewhere is not None:
                 await self._tolerating(self.engine.settler.recover(own=False))
                 await self._tolerating(self.engine.runs.recover(own=False))

@@ -11,6 +11,7 @@ from comptroller.core.approval import Approval, ApprovalState, GrantState, grant
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import BudgetState, Shortage, shortages
 from comptroller.core.estimate import Estimate, Unit, usd_text
+from comptroller.core.standing import Standing, rejected_now, releasing
 from comptroller.core.verdict import (
     UNKNOWN_PRICE_RULE,
     BoundaryResult,
@@ -38,6 +39,7 @@ class Case:
     `cheap`: every class of the action is in `OBSERVED_CLASSES`, and neither its host nor its service is named.
     `targets`: the things it acts on and a word for the state of each. `waited`: the approval that this very call has
     waited for. `asking`: whom we ask about what no rule speaks of.
+    `standing`: the standing grants whose pattern the action fits.
     """
 
     digest: str
@@ -52,11 +54,13 @@ class Case:
     targets: Mapping[str, str] = field(default_factory=dict)
     waited: str = ""
     asking: Obligation = ASKING
+    standing: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict, what an allow reserves, and the grant it uses up. `pending` is the open question to join.
+    """The verdict, what an allow reserves, and the grant it uses up (once, or one time of a standing one). `pending`
+    is the open question to join.
 
     `short` says that nothing but the size of the action stands against it: a smaller one may fit. `would_deny` says
     that the boundary denies it, and that it goes because its run is observed; reasons and rules are the denial's.
@@ -68,6 +72,7 @@ class Judgement:
     pending: Approval | None = None
     short: bool = False
     would_deny: bool = False
+    standing: Standing | None = None
 
 
 def judge(case: Case) -> Judgement:
@@ -94,13 +99,15 @@ def judge(case: Case) -> Judgement:
         wanted = _wanted(case.estimate, grant) if grant is not None else wanted
         if grant is None or not _covered(shortages(case.budgets, wanted), obligations):
             return replace(_ask(case, obligations, wanted), short=True)
-    if not obligations or grant is not None:
+    standing = _standing(case, obligations, wanted) if obligations and grant is None else None
+    if not obligations or grant is not None or standing is not None:
         rules = tuple(dict.fromkeys((*case.boundary.rules, *(item.rule for item in obligations))))
         return Judgement(
             verdict=Verdict(kind=VerdictKind.ALLOW, reasons=case.boundary.reasons, rules=rules),
             wanted=wanted,
             grant=grant,
             would_deny=would_deny,
+            standing=standing,
         )
     return _ask(case, obligations, wanted)
 
@@ -160,6 +167,20 @@ def _grant(case: Case, obligations: tuple[Obligation, ...]) -> Approval | None:
         if conflict is None and rules <= set(approval.rules) and priced and as_shown:
             return approval
     return None
+
+
+def _standing(case: Case, obligations: tuple[Obligation, ...], wanted: Mapping[Unit, int]) -> Standing | None:
+    """The standing grant that answers every obligation, unless a person said no to this very action."""
+    if case.run is None or rejected_now(case.approvals, case.now) or case.estimate.unknown(Unit.USD_MICROS):
+        return None
+    return releasing(
+        case.standing,
+        boundary=case.boundary,
+        obligations=obligations,
+        wanted_usd_micros=wanted.get(Unit.USD_MICROS, 0),
+        owner=case.run.owner,
+        now=case.now,
+    )
 
 
 def _wanted(estimate: Estimate, grant: Approval | None) -> dict[Unit, int]:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.estimate import Outcome
+from comptroller.core.narrow import Narrowing
 from comptroller.core.request import NativeResponse, Outgoing, Request
 from comptroller.core.verdict import Verdict
 
@@ -72,4 +73,17 @@ class Lowerable(Codec, Protocol):
 
     def lower(self, action: Action, output_tokens_max: int) -> Action | None:
         """The same call with its output limit lowered to this, never raised; None where it has no such limit."""
+        ...
+
+
+@runtime_checkable
+class Narrowable(Codec, Protocol):
+    """A codec that knows which parameters say how many, how large, how much or how long, and can lower them."""
+
+    def narrowings(self, action: Action) -> tuple[Narrowing, ...]:
+        """What a person may lower of this action; empty where there is nothing, or nobody knows what. Never raises."""
+        ...
+
+    def narrow(self, action: Action, changes: Mapping[str, str]) -> Action:
+        """The action with those parameters lowered, as it would be decoded again. Raises `NotNarrower`."""
         ...

@@ -25,6 +25,7 @@ from comptroller.core.verdict import (
 from comptroller.decode.codec import Codec, Lowerable
 from comptroller.decode.tags import tagged, touches_our_tags
 from comptroller.engine.hub import Hub
+from comptroller.engine.like import like_told
 from comptroller.engine.messages import refusal
 from comptroller.engine.parts import parts_told
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
@@ -253,6 +254,7 @@ class Gatekeeper:
             boundary=boundary,
             owned=owned,
             parts=parts_told(action, codec.sentence, self._pricer.estimate) if asks and action.parts else {},
+            like=like_told(codec, action, estimate) if asks else None,
             sentence=scrubbed(codec.sentence(action)),
             carries_on=self._begun.get((action.run, action.call.part_of), "") if action.call.part_of else "",
         )

@@ -20,6 +20,7 @@ from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.judge import OBSERVED_CLASSES, Case, Judgement, judge
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.secrecy import scrubbed, shown
+from comptroller.core.standing import covering, question_key
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
 from comptroller.engine.escrow import NOBODY_TO_ASK, ONLY_CHEAP, Escrow, marked
@@ -27,6 +28,7 @@ from comptroller.engine.flood import Flood, Flooded, Seen
 from comptroller.engine.hub import Hub
 from comptroller.engine.parts import services_within
 from comptroller.engine.runs import marks_of
+from comptroller.engine.standing import standing_wants, use_body, with_use
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
 
 RESEND_SECONDS_MAX = 15 * 60
@@ -76,6 +78,7 @@ class Proposal:
     `parts` is what people are told of the action's parts; `owned`: all that it ends was made by its own run.
     `targets` are the things on the books that it acts on, with a word for the state of each; `waited` is the approval
     that its call has waited for.
+    `like` is the pattern of what is like it (`core.pattern`).
     """
 
     action: Action
@@ -90,6 +93,7 @@ class Proposal:
     owned: bool = False
     targets: Mapping[str, str] = field(default_factory=dict)
     waited: str = ""
+    like: Mapping[str, object] | None = None
 
     @property
     def asks(self) -> bool:
@@ -209,6 +213,7 @@ class Sequencer:
             digest_of=(action.run, proposal.digest),
             call=(action.run, proposal.digest, token) if token else None,
             approval=proposal.carries_on,
+            documents=standing_wants(proposal.boundary, action.run, self._runbook.path_of(action.agent)),
         )
         approval_id = self._ids.new()
 
@@ -235,6 +240,7 @@ class Sequencer:
                 targets=proposal.targets,
                 waited=proposal.waited,
                 asking=self._runbook.asking(),
+                standing=covering(facts.documents, action, proposal.estimate),
             )
             if facts.calls and _may_resend(facts.calls[0], now):
                 resent = judge(_as_sent(case, facts.calls[0]))
@@ -246,7 +252,8 @@ class Sequencer:
                 return changes, replace(decision, smaller=smaller[0])
             match judgement.verdict.kind:
                 case VerdictKind.ALLOW:
-                    return self._allow(proposal, facts.budgets, judgement, reservation_id)
+                    changes, decision = self._allow(proposal, facts.budgets, judgement, reservation_id)
+                    return with_use(changes, judgement, facts, now), decision
                 case VerdictKind.REQUIRE_APPROVAL if action.unbound:
                     return self._deny(proposal, Verdict(kind=VerdictKind.DENY, reasons=(UNBOUND,)))
                 case VerdictKind.REQUIRE_APPROVAL:
@@ -377,7 +384,14 @@ class Sequencer:
         if smaller is None:
             return None
         judged = judge(
-            replace(case, digest=smaller.digest, boundary=smaller.boundary, estimate=smaller.estimate, approvals=())
+            replace(
+                case,
+                digest=smaller.digest,
+                boundary=smaller.boundary,
+                estimate=smaller.estimate,
+                approvals=(),
+                standing=(),
+            )
         )
         return (smaller, judged) if judged.verdict.allowed else None
 
@@ -396,7 +410,7 @@ class Sequencer:
             amounts=judgement.wanted,
             lines=lines_for(budgets, judgement.wanted),
             created_at=now,
-            approval=judgement.grant.id if judgement.grant else "",
+            approval=judgement.grant.id if judgement.grant else judgement.standing.id if judgement.standing else "",
         )
         extra: dict[str, object] = {
             "reservation": reservation_id,
@@ -413,6 +427,8 @@ class Sequencer:
             extra["approval"] = judgement.grant.id
             extra["approved_by"] = [vote.by for vote in judgement.grant.votes]
             extra["self_approved"] = judgement.grant.self_approved
+        if judgement.standing is not None:
+            extra |= use_body(judgement.standing)
         crossings = self._crossings(budgets, judgement.wanted)
         changes = Changes(
             entries=(
@@ -576,6 +592,7 @@ class Sequencer:
                 if state.budget.unit in wanted
             ],
             "executes": ActionClass.EXECUTE in action.classes,
+            "like": proposal.like,
         }
 
     def _publish(self, proposal: Proposal, decision: _Decision, indices: tuple[int, ...]) -> None:
@@ -662,6 +679,11 @@ def _as_sent(case: Case, first: Reservation) -> Case:
         and approval.slice_hash == boundary.slice_hash
         and {obligation.rule for obligation in boundary.obligations} <= set(approval.rules)
         for approval in case.approvals
+    ) or any(
+        item.id == first.approval
+        and item.slice_hash == boundary.slice_hash
+        and {question_key(obligation) for obligation in boundary.obligations} <= item.questions
+        for item in case.standing
     )
     if boundary.kind is VerdictKind.REQUIRE_APPROVAL and answered:
         boundary = replace(boundary, kind=VerdictKind.ALLOW, obligations=())

@@ -35,6 +35,13 @@ _TONES: Mapping[str, tuple[str, Tone, str]] = {
     "approval.escalated": ("!", "wait", "escalated"),
     "deputy.set": (">", "dim", "deputy"),
     "deputy.ended": ("<", "dim", "deputy ended"),
+    "approval.narrowed": ("v", "wait", "narrowed"),
+    "standing.granted": ("+", "wait", "standing yes"),
+    "standing.revoked": ("x", "bad", "revoked"),
+    "standing.expired": (".", "dim", "standing over"),
+    "plan.filed": ("?", "wait", "plan"),
+    "plan.approved": ("+", "good", "plan approved"),
+    "plan.rejected": ("x", "bad", "plan rejected"),
     "brake.frozen": ("#", "bad", "frozen"),
     "brake.thawed": ("+", "good", "thawed"),
     "brake.killed": ("#", "bad", "killed"),
@@ -263,6 +270,10 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             yes = f", approved by {', '.join(map(str, by))}" if isinstance(by, list) and by else ""
             would = f" · {_reasons(body)} · it went: the run is observed" if body.get("would") else ""
             lowered = f" · {body['lowered']}" if body.get("lowered") else ""
+            if body.get("standing"):
+                yes += (
+                    f", {body.get('standing_use')} of {body.get('standing_count')} of standing grant {body['standing']}"
+                )
             return f"{what}{f' ({money} reserved{yes})' if money else f' ({yes[2:]})' if yes else ''}{lowered}{would}"
         case "action.held":
             return f"{what} · {_reasons(body)} · approval {body.get('approval', '')}"
@@ -345,6 +356,10 @@ def _text(kind: str, body: Mapping[str, object], beside: Mapping[str, object]) -
             by_whom = f" · by {body['by']}{stands_for}" if body.get("by") else ""
             self_made = " (self-approved)" if body.get("self_approved") else ""
             return f"{body.get('operation', '')} {body.get('approval', '')}{by_whom}{self_made}{comment}".strip()
+        case _ if kind.startswith(("standing.", "plan.")):
+            by_whom = f" · by {body['by']}" if body.get("by") else ""
+            why = f" · {beside['reason']}" if beside.get("reason") else ""
+            return f"{beside.get('sentence', '')} {body.get('standing') or body.get('plan')}{by_whom}{why}".strip()
         case _ if kind.startswith("brake."):
             reason = beside.get("reason") or body.get("reason")
             return f"{body.get('scope')} · by {body.get('by')}{f' · {reason}' if reason else ''}"

@@ -155,6 +155,12 @@ def known(operation: str) -> bool:
     return operation in _OWN or bool(COUNTS.get(operation))
 
 
+def places(operation: str) -> frozenset[str]:
+    """The paths at which an operation says how many, as in `COUNTS`; lists that are counted are none."""
+    terms = (term for alternative in COUNTS.get(operation, "").split("|") for term in alternative.split("+"))
+    return frozenset(term for term in terms if term and not term.endswith("#"))
+
+
 def evaluate(expression: str, parameters: Mapping[str, Value]) -> int | None:
     """The value of an expression as in `COUNTS`; None where no part of it is given."""
     found: list[int] = []

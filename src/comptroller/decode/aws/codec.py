@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from comptroller.core.action import Action, ActionClass, Call, Uncanonical, Value
+from comptroller.core.narrow import Narrowing
 from comptroller.core.request import NativeResponse, Outgoing, Request
 from comptroller.core.verdict import Verdict
-from comptroller.decode.aws import capacity, chunked, classes, identify, index, resources, stack, uploads
+from comptroller.decode.aws import capacity, chunked, classes, identify, index, narrow, resources, stack, uploads
 from comptroller.decode.aws.encode import OWNER, checks_owner, encode
 from comptroller.decode.aws.identify import Decoded
 from comptroller.decode.aws.model_source import Operation, service_model
@@ -80,6 +81,14 @@ class AwsCodec:
     def lower(self, action: Action, output_tokens_max: int) -> Action | None:
         """A call of a model at Bedrock with its output limit lowered; None for anything else."""
         return lower_bedrock(action, output_tokens_max)
+
+    def narrowings(self, action: Action) -> tuple[Narrowing, ...]:
+        """What a person may lower of a call."""
+        return narrow.narrowings(action)
+
+    def narrow(self, action: Action, changes: Mapping[str, str]) -> Action:
+        """The call with those parameters lowered. Raises `NotNarrower`."""
+        return narrow.narrow(action, changes)
 
     def warm(self, service: str) -> None:
         """Load the model of `aws:SERVICE` ahead of its first request; nothing happens for a name that is none."""
