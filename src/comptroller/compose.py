@@ -657,6 +657,7 @@ class Installation:
             store=store,
             approvals=self.engine.approvals,
             deputies=self.engine.deputies,
+            standing=self.engine.standing,
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
             runs=self.engine.runs,

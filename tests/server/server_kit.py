@@ -34,6 +34,7 @@ from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.sequencer import Permit, Proposal, Sequenced, Sequencer
+from comptroller.engine.standing import StandingGrants
 from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.price import Prices
@@ -273,6 +274,7 @@ def make_place(
         store=store,
         approvals=Approvals(**parts, people=book),
         deputies=Deputies(**parts, ids=ids, people=book),
+        standing=StandingGrants(**parts, ids=ids, runbook=book),
         brakes=Brakes(**parts, scopes=lambda: ()),
         ledger=Ledger(**parts),
         suspense=Suspense(**parts),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from comptroller.cli import grants
 from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
 from comptroller.cli.show import approval_row, approval_text
 from comptroller.cli.verifying import verify
@@ -19,6 +20,10 @@ from comptroller.server.place import Paths
 @click.group()
 def approvals() -> None:
     """List, show and answer what waits for a person."""
+
+
+approvals.add_command(grants.standing)
+approvals.add_command(grants.batch)
 
 
 @approvals.command("list")

@@ -25,6 +25,7 @@ from comptroller.engine.ledger import Ledger
 from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
+from comptroller.engine.standing import StandingGrants
 from comptroller.engine.suspense import Suspense
 from comptroller.engine.trust import Trust
 from comptroller.ports import Clock, Store
@@ -165,6 +166,7 @@ class Desk:
     store: Store
     approvals: Approvals
     deputies: Deputies
+    standing: StandingGrants
     brakes: Brakes
     ledger: Ledger
     suspense: Suspense

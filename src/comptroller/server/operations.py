@@ -98,7 +98,7 @@ class Operations:
             known = ", ".join(s.value for s in ApprovalState)
             raise UsageError(f"there is no state `{state}`", hint=f"one of: {known}") from error
         rows = (await self.desk.store.approvals(wanted))[:ANSWERED_SHOWN_MAX]
-        return {"approvals": await self._all_shown(caller, rows)}
+        return {"approvals": await self.approval_rows(caller, rows)}
 
     async def approval(self, caller: Caller, name: str) -> Json:
         """One approval by id or by an unambiguous beginning or end of it."""
@@ -325,9 +325,10 @@ class Operations:
     # ------------------------------------------------------------ within
 
     async def _shown(self, caller: Caller, approval: Approval) -> Json:
-        return (await self._all_shown(caller, [approval]))[0]
+        return (await self.approval_rows(caller, [approval]))[0]
 
-    async def _all_shown(self, caller: Caller, approvals: Sequence[Approval]) -> list[Json]:
+    async def approval_rows(self, caller: Caller, approvals: Sequence[Approval]) -> list[Json]:
+        """Several approvals as the caller sees them."""
         now, person = self.desk.clock.now(), caller.person
         budgets = await self.desk.store.budgets(now)
         paths = {run.id: run.path for run in await self.desk.store.runs()}

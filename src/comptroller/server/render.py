@@ -11,6 +11,7 @@ from comptroller.core.brake import Brake, BrakeState, Run
 from comptroller.core.budget import THRESHOLD_PERCENTS, BudgetState, scopes_of
 from comptroller.core.estimate import Unit
 from comptroller.core.holding import Holding
+from comptroller.core.pattern import pattern_of, pattern_text
 from comptroller.core.reservation import Reservation
 from comptroller.core.vote import Hat
 from comptroller.engine.suspense import Unconfirmed
@@ -196,6 +197,7 @@ def approval_json(
         "payment": facts.get("payment"),
         "parts": facts.get("parts") or {"lines": [], "more": 0},
         "efforts": facts.get("efforts", {}),
+        "like": _like(facts.get("like")),
         "price_unknown": approval.price_unknown,
         "ceiling_usd_micros": approval.ceiling_usd_micros,
         "budget_after": _budget_after(approval, path, budgets),
@@ -225,6 +227,14 @@ def approval_json(
         "grant_expires_at": time_text(approval.grant_expires_at),
         **answering_json(approval, person, now, hats, people or {}),
     }
+
+
+def _like(told: object) -> Json | None:
+    """What a standing grant from this question would cover; None where nothing can be called like it."""
+    pattern = pattern_of(told)
+    if pattern is None:
+        return None
+    return {"key": pattern.key, "sentence": pattern_text(pattern), "include": sorted(pattern.named_classes)}
 
 
 def _budget_after(approval: Approval, path: str, budgets: Sequence[BudgetState]) -> list[Json]:

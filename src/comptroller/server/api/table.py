@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from comptroller.server.api import approvals, budgets, deputies, entries, holdings, notices, people, runs, status
+from comptroller.server.api import (
+    approvals,
+    budgets,
+    deputies,
+    entries,
+    holdings,
+    notices,
+    people,
+    runs,
+    standing,
+    status,
+)
 from comptroller.server.api.endpoint import Endpoint
 
 AREAS = (
@@ -10,6 +21,7 @@ AREAS = (
     runs,
     approvals,
     deputies,
+    standing,
     budgets,
     holdings,
     entries,
