@@ -27,6 +27,8 @@ CLASSES: Mapping[str, EntryClass | None] = {
     "suspense": EntryClass.ACTIONS,
     "share": EntryClass.ACTIONS,
     "approval": EntryClass.APPROVALS,
+    "standing": EntryClass.APPROVALS,
+    "plan": EntryClass.APPROVALS,
     "deputy": EntryClass.CHANGES,
     "holding": EntryClass.HOLDINGS,
     "config": EntryClass.CHANGES,
