@@ -165,6 +165,14 @@ class Store(Protocol):
         """Approvals, newest first, in one state or all."""
         ...
 
+    async def approvals_count(self, state: ApprovalState) -> int:
+        """How many are in one state, without reading them."""
+        ...
+
+    async def answered(self, *, limit: int) -> Sequence[Approval]:
+        """Approvals that are no longer pending, the newest questions first, at most `limit`."""
+        ...
+
     async def approval(self, approval_id: str) -> Approval | None:
         """One approval."""
         ...

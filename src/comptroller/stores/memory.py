@@ -144,6 +144,14 @@ class MemoryStore:
         self._check_open()
         return tuple(item for item in self._newest_approvals() if state is None or item.state is state)
 
+    async def approvals_count(self, state: ApprovalState) -> int:
+        """As `ports.Store.approvals_count`."""
+        return len(await self.approvals(state))
+
+    async def answered(self, *, limit: int) -> Sequence[Approval]:
+        """As `ports.Store.answered`."""
+        return [item for item in await self.approvals() if item.state is not ApprovalState.PENDING][:limit]
+
     async def approval(self, approval_id: str) -> Approval | None:
         """As `ports.Store.approval`."""
         self._check_open()

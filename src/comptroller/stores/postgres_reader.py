@@ -139,6 +139,18 @@ class PostgresReader:
         )
         return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
 
+    def approvals_count(self, state: ApprovalState) -> int:
+        """How many are in one state."""
+        return int(self._rows("SELECT count(*) FROM approvals WHERE state = %s", state.value)[0][0])
+
+    def answered(self, limit: int) -> tuple[Approval, ...]:
+        """Those no longer pending, the newest questions first."""
+        found = self._rows(
+            "SELECT document FROM approvals WHERE state <> 'pending' ORDER BY asked_at DESC, seq DESC LIMIT %s",
+            limit,
+        )
+        return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
+
     def approval(self, approval_id: str) -> Approval | None:
         """One approval."""
         found = self._rows("SELECT document FROM approvals WHERE id = %s", kept_text(approval_id))

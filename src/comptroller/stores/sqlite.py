@@ -255,6 +255,14 @@ class SqliteStore:
         """As `ports.Store.approvals`."""
         return await self._read(lambda reader: reader.approvals(state))
 
+    async def approvals_count(self, state: ApprovalState) -> int:
+        """As `ports.Store.approvals_count`."""
+        return await self._read(lambda reader: reader.approvals_count(state))
+
+    async def answered(self, *, limit: int) -> Sequence[Approval]:
+        """As `ports.Store.answered`."""
+        return await self._read(lambda reader: reader.answered(limit))
+
     async def approval(self, approval_id: str) -> Approval | None:
         """As `ports.Store.approval`."""
         return await self._read(lambda reader: reader.approval(approval_id))

@@ -556,6 +556,8 @@ async def rows_replace_their_like(opener: Opener) -> None:
     assert list(await store.open_reservations()) == [suspended, reservation(2, (), {})]
     assert list(await store.approvals()) == [approval(2), answered]
     assert list(await store.approvals(ApprovalState.APPROVED)) == [answered]
+    assert list(await store.answered(limit=9)) == [answered] and list(await store.answered(limit=0)) == []
+    assert [await store.approvals_count(state) for state in (ApprovalState.PENDING, ApprovalState.EXPIRED)] == [1, 0]
     assert await store.approval("approval-1") == answered
     assert list(await store.brakes()) == [brake]
     settled = replace(suspended, state=ReservationState.SETTLED, actual={Unit.USD_MICROS: 2**80})

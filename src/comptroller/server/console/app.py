@@ -158,7 +158,7 @@ class Console:
 
     async def pending(self) -> int:
         """How many questions wait."""
-        return len(await self.desk.store.approvals(ApprovalState.PENDING))
+        return await self.desk.store.approvals_count(ApprovalState.PENDING)
 
     # ------------------------------------------------------------ within
 

@@ -161,11 +161,8 @@ class Feed:
                 news.set()
 
     async def _shown(self, rows: Iterable[Entry]) -> list[Shown]:
-        found = []
-        for row in rows:
-            private = await self._store.private(row.index) if row.document.get("private") else ()
-            found.append(shown_of(entry_json(row, private)))
-        return found
+        found = await self._store.entries_at([row.index for row in rows])
+        return [shown_of(entry_json(row, private)) for row, private in found]
 
 
 def shown_of(entry: Mapping[str, object]) -> Shown:
