@@ -18,6 +18,7 @@ class DocumentKind(StrEnum):
     PLAN = "plan"
     DELIVERY = "delivery"
     SETTING = "setting"
+    REPLY = "reply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

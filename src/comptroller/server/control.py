@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from comptroller.server.api.serve import Api, broken, no_such
+from comptroller.server.api.serve import Api, Surface, broken, no_such
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller, caller_of, os_user
 from comptroller.server.listen import PEER_PREFIX
@@ -24,7 +24,7 @@ class Control:
     def app(self) -> Starlette:
         """The ASGI application."""
         return Starlette(
-            routes=[*self._api.routes(PREFIX, self._caller, over_socket=True)],
+            routes=[*self._api.routes(Surface(prefix=PREFIX, identify=self._caller, over_socket=True))],
             exception_handlers={404: no_such, 405: no_such, 500: broken},
         )
 

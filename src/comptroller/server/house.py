@@ -9,6 +9,7 @@ from pathlib import Path
 
 from comptroller.core.approval import ApprovalState
 from comptroller.server.api.serve import Api
+from comptroller.server.api.web import Web, fronted
 from comptroller.server.attach import AttachServer
 from comptroller.server.console import Console, address_of
 from comptroller.server.console.pages import DOORS, PAGES
@@ -66,8 +67,9 @@ class House:
             self._page = page = Console(operations, address=address, pages=PAGES, doors=DOORS, persons=self.persons)
             self._api = api = Api(operations, self)
             control = Control(api, self._desk)
+            web = Web(api, caller_of=self.persons.tokens.caller)
             self.page_origin = address.origin
-            app = page.app()
+            app = fronted(web.app(), page.app(), prefix=address.prefix)
             for listener in (
                 *(HttpListener(app, each, peers=False, tls=settings.tls) for each in listening),
                 HttpListener(control.app(), control_socket, peers=True),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from comptroller.core.verdict import Conflict
 from comptroller.server.operations import ForbiddenError, NotFoundError
 
 BODY_BYTES_MAX = 64 << 10
+STORE_RETRY_SECONDS = 2
 
 
 class Body(BaseModel):
@@ -26,9 +28,20 @@ class TooLargeError(RefusedError):
     """A request body above the limit."""
 
 
+class HttpError(RefusedError):
+    """What only HTTP has a word for: its status, and the headers that belong to it."""
+
+    def __init__(self, status: int, message: str, *, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
 def status_of(error: ComptrollerError) -> int:
     """The HTTP status that says the same."""
     match error:
+        case HttpError():
+            return error.status
         case ConflictError():
             return 403 if error.kind in (Conflict.NOT_FOUND, Conflict.SELF_APPROVAL) else 409
         case NotFoundError():
@@ -54,7 +67,13 @@ def problem(status: int, title: str, *, hint: str = "", kind: str = "", exit_cod
 def problem_of(error: ComptrollerError) -> Response:
     """The problem document of an error."""
     kind = error.kind if isinstance(error, ConflictError) else ""
-    return problem(status_of(error), error.message, hint=error.hint, kind=str(kind), exit_code=error.exit_code)
+    status = status_of(error)
+    response = problem(status, error.message, hint=error.hint, kind=str(kind), exit_code=error.exit_code)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["retry-after"] = str(STORE_RETRY_SECONDS)
+    if isinstance(error, HttpError):
+        response.headers.update(error.headers)
+    return response
 
 
 async def body_bytes(request: Request) -> bytes:
@@ -71,7 +90,13 @@ async def body_bytes(request: Request) -> bytes:
 
 async def parsed(request: Request, model: type[Body]) -> Body:
     """The JSON body as `model`. Raises `UsageError` naming every wrong member, without repeating values."""
-    raw = await body_bytes(request)
+    return parsed_bytes(await body_bytes(request), model)
+
+
+def parsed_bytes(raw: bytes, model: type[Body]) -> Body:
+    """The JSON body as `model`. Raises `UsageError` naming every wrong member, without repeating values."""
+    if b"\\u0000" in raw:
+        raise UsageError("the request body holds a character that no store keeps (U+0000)")
     try:
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from comptroller.core.approval import ApprovalState
 from comptroller.core.role import Right
 from comptroller.server.api.endpoint import Answer, Ask, Endpoint, Moment, Named, Query, Text
 from comptroller.server.problem import Body
@@ -165,7 +166,13 @@ class Back(Body):
 
 async def list_approvals(ask: Ask) -> Json:
     """Approvals of one state, or all."""
-    return await ask.operations.approvals(ask.caller, ask.query(StateQuery).state)
+    state = ask.query(StateQuery).state
+    if ask.page.limit is None:
+        return await ask.operations.approvals(ask.caller, state)
+    rows = await ask.desk.store.approvals(ApprovalState(state) if state else None)
+    page, following = ask.page.cut(rows, lambda row: row.id)
+    shown = await ask.operations.approval_rows(ask.caller, page)
+    return {"approvals": shown, "next": following}
 
 
 async def get_approval(ask: Ask) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import Field
 
@@ -128,7 +128,9 @@ async def set_budget(ask: Ask) -> Json:
 
 async def list_suspense(ask: Ask) -> Json:
     """What nobody knows the outcome of."""
-    return await ask.operations.suspense()
+    rows = cast(list[Json], (await ask.operations.suspense())["suspense"])
+    shown, following = ask.page.cut(rows, lambda row: str(row["reservation"]), newest=False)
+    return {"suspense": shown, "next": following}
 
 
 async def settle_suspense(ask: Ask) -> Json:

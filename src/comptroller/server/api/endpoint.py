@@ -6,13 +6,14 @@ right stands here, and `serve.py` asks for it before the handler runs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from comptroller.core.role import Right
+from comptroller.server.api.paging import EVERYTHING, Page
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.operations import Operations
@@ -71,7 +72,8 @@ Q = TypeVar("Q", bound=Query)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One call, checked: who asks, and what. `path` are the parameters in the path, decoded."""
+    """One call, checked: who asks, and what. `path` are the parameters in the path, decoded; `endpoints`
+    the whole table."""
 
     operations: Operations
     verbs: Verbs
@@ -79,6 +81,8 @@ class Ask:
     path: Mapping[str, str]
     given_body: Body
     given_query: Query
+    page: Page = EVERYTHING
+    endpoints: Sequence[Endpoint] = ()
 
     @property
     def desk(self) -> Desk:
@@ -108,11 +112,11 @@ Handler = Callable[[Ask], Awaitable[Json]]
 class Endpoint:
     """One row of the table. `path` lies below the version (`/v1`); its parameters are `{id}` and the like.
 
-    The handler's name is the operation's id and, in the typed client, the method's: both are stable.
-    `listing` names the member of the answer that is paged. `about` is the path of the resource that this changes: with
-    `If-Match` it must still be as the caller saw it; `volatile` are members counted afresh at every reading, which an
-    ETag does not cover. `must_match` demands `If-Match`. `secret`: the answer is shown once and kept nowhere.
-    `socket_only`: not over TCP.
+    The handler's name is the operation's id and, in the typed client, the method's: both are stable. `listing` names
+    the member of the answer that is paged: its handler cuts it with `ask.page`. `about` is the path of the resource
+    that this changes: with `If-Match` it must still be as the caller saw it; `volatile` are members counted afresh at
+    every reading, which an ETag does not cover. `must_match` demands `If-Match`. `secret`: the answer is shown once
+    and kept nowhere. `socket_only`: not over TCP.
     """
 
     method: Method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
@@ -98,7 +98,10 @@ class Drift(Answer):
 
 async def list_holdings(ask: Ask) -> Json:
     """What lives, or all there ever was."""
-    return await ask.operations.holdings(every=ask.query(EveryQuery).every == "true")
+    found = await ask.operations.holdings(every=ask.query(EveryQuery).every == "true")
+    rows = cast(list[Json], found["holdings"])
+    shown, following = ask.page.cut(rows, lambda row: str(row["id"]), newest=False)
+    return {**found, "holdings": shown, "next": following}
 
 
 async def get_holding(ask: Ask) -> Json:

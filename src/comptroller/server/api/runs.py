@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from pydantic import Field
 
 from comptroller.core.role import Right
@@ -56,7 +58,9 @@ class Braked(Answer):
 
 async def list_runs(ask: Ask) -> Json:
     """Every run."""
-    return await ask.operations.runs()
+    runs = cast(list[Json], (await ask.operations.runs())["runs"])
+    shown, following = ask.page.cut(runs, lambda run: str(run["id"]))
+    return {"runs": shown, "next": following}
 
 
 async def get_run(ask: Ask) -> Json:

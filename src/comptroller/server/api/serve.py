@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -14,13 +19,29 @@ from starlette.routing import Route
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.core.role import ROLE_RIGHTS, Right
 from comptroller.server.api.endpoint import Ask, Endpoint, Query, Verbs
+from comptroller.server.api.paging import LIMIT_DEFAULT, page_of
+from comptroller.server.api.rate import Rate
+from comptroller.server.api.replies import Replies, Reply
 from comptroller.server.api.table import ENDPOINTS
+from comptroller.server.api.version import etag_of, matches
 from comptroller.server.identity import Caller
 from comptroller.server.operations import ForbiddenError, NotFoundError, Operations
-from comptroller.server.problem import Body, guarded, parsed, problem
+from comptroller.server.problem import Body, HttpError, body_bytes, guarded, parsed_bytes, problem
 
 Identify = Callable[[Request], Awaitable[Caller]]
 PATH_PARAMETER_CHARS_MAX = 2_000
+READ_SECONDS_MAX = 30.0
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """One way in. `identify` says who asks, or raises. `over_socket`: only this machine comes this way; listings are
+    whole by default and a body needs no type."""
+
+    prefix: str
+    identify: Identify
+    over_socket: bool
 
 
 class Api:
@@ -30,42 +51,117 @@ class Api:
         self._operations = operations
         self._verbs = verbs
         self._endpoints = endpoints
+        self._readers = {endpoint.path: endpoint for endpoint in endpoints if endpoint.method == "GET"}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.replies = Replies(operations.desk)
+        self.rate = Rate(time.monotonic)
         self.open_requests = 0
 
-    def routes(self, prefix: str, identify: Identify, *, over_socket: bool) -> list[Route]:
-        """One route a path below `prefix`. `identify` says who asks, or raises."""
-        methods: dict[str, dict[str, Endpoint]] = {}
+    def routes(self, surface: Surface) -> list[Route]:
+        """One route a path."""
+        methods: defaultdict[str, dict[str, Endpoint]] = defaultdict(dict)
         for endpoint in self._endpoints:
-            if over_socket or not endpoint.socket_only:
-                methods.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+            if surface.over_socket or not endpoint.socket_only:
+                methods[endpoint.path][endpoint.method] = endpoint
         return [
-            Route(f"{prefix}{path}", self._served(known, identify), methods=list(known))
+            Route(f"{surface.prefix}{path}", self._served(known, surface), methods=list(known))
             for path, known in methods.items()
         ]
 
-    def _served(self, known: Mapping[str, Endpoint], identify: Identify) -> Callable[[Request], Awaitable[Response]]:
-        async def serve(request: Request) -> object:
+    def _served(self, known: Mapping[str, Endpoint], surface: Surface) -> Callable[[Request], Awaitable[Response]]:
+        async def serve(request: Request) -> Response:
             endpoint = known["GET" if request.method == "HEAD" else request.method]
             self.open_requests += 1
             try:
-                return await self._answer(request, endpoint, await identify(request))
+                caller = await surface.identify(request)
+                if not surface.over_socket:
+                    self.rate.take(f"{caller.person.name} {caller.person.via}")
+                check_right(caller, endpoint.right)
+                if endpoint.method == "GET":
+                    return await self._read(request, endpoint, caller, surface)
+                return await self._change(request, endpoint, caller, surface)
             finally:
                 self.open_requests -= 1
 
         return guarded(serve)
 
-    async def _answer(self, request: Request, endpoint: Endpoint, caller: Caller) -> Response:
-        check_right(caller, endpoint.right)
-        ask = Ask(
+    async def _read(self, request: Request, endpoint: Endpoint, caller: Caller, surface: Surface) -> Response:
+        ask = self._ask(request, endpoint, caller, surface, Body())
+        try:
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                value = await endpoint.handler(ask)
+        except TimeoutError as error:
+            raise HttpError(
+                503, "this took too long to read", hint="ask for less of it", headers={"retry-after": "5"}
+            ) from error
+        etag = etag_of(value, endpoint.volatile)
+        headers = {"etag": etag, "cache-control": "private, no-cache"}
+        if matches(request.headers.get("if-none-match", ""), etag, weak=True):
+            return Response(status_code=304, headers=headers)
+        return Response(_text(value), media_type=JSON_TYPE, headers=headers)
+
+    async def _change(self, request: Request, endpoint: Endpoint, caller: Caller, surface: Surface) -> Response:
+        _check_type(request, surface)
+        raw = await body_bytes(request)
+        ask = self._ask(request, endpoint, caller, surface, parsed_bytes(raw, endpoint.body))
+
+        async def do() -> Reply:
+            async with self._lock(endpoint, ask):
+                await self._check_match(request, endpoint, ask)
+                return Reply(status=200, text=_text(await endpoint.handler(ask)))
+
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            reply = await do()
+        else:
+            call = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + raw
+            key = key.strip().removeprefix('"').removesuffix('"')
+            reply = await self.replies.once(caller.person.name, key, call, do, secret=endpoint.secret)
+        headers = {"cache-control": "no-store"} | ({"idempotency-replayed": "true"} if reply.again else {})
+        if reply.status != 200:
+            told = json.loads(reply.text)
+            response = problem(
+                reply.status, told["title"], hint=told["hint"], kind=told["kind"], exit_code=told["exit_code"]
+            )
+            response.headers.update(headers)
+            return response
+        return Response(reply.text, media_type=JSON_TYPE, headers=headers)
+
+    def _ask(self, request: Request, endpoint: Endpoint, caller: Caller, surface: Surface, body: Body) -> Ask:
+        given = _given(request)
+        paged = endpoint.listing and endpoint.method == "GET"
+        limit, cursor = (given.pop("limit", None), given.pop("cursor", None)) if paged else (None, None)
+        default = None if surface.over_socket or not paged else LIMIT_DEFAULT
+        return Ask(
             operations=self._operations,
             verbs=self._verbs,
             caller=caller,
             path=_path(request),
-            given_query=_query(request, endpoint.query),
-            given_body=await parsed(request, endpoint.body) if endpoint.method != "GET" else Body(),
+            given_query=_query(given, endpoint.query),
+            given_body=body,
+            endpoints=self._endpoints,
+            page=page_of(limit, cursor, default=default),
         )
-        value = await endpoint.handler(ask)
-        return Response(json.dumps(value, ensure_ascii=True, default=str), media_type="application/json")
+
+    def _lock(self, endpoint: Endpoint, ask: Ask) -> asyncio.Lock:
+        """Held while something is compared and changed: what people change through here is changed one by one."""
+        name = endpoint.about.format(**ask.path) or endpoint.path
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    async def _check_match(self, request: Request, endpoint: Endpoint, ask: Ask) -> None:
+        wanted = request.headers.get("if-match")
+        if wanted is None:
+            if endpoint.must_match:
+                raise HttpError(
+                    428, "say what you saw before you change it", hint="send its ETag as If-Match; read it again first"
+                )
+            return
+        if not endpoint.about:
+            raise HttpError(412, "what this changes has no ETag", hint="send it without If-Match")
+        reader = self._readers[endpoint.about]
+        value = await reader.handler(replace(ask, given_body=Body(), given_query=reader.query()))
+        if not matches(wanted, etag_of(value, reader.volatile), weak=False):
+            raise HttpError(412, "it has changed since you saw it", hint="read it again, and decide anew")
 
 
 def check_right(caller: Caller, right: Right) -> None:
@@ -78,6 +174,20 @@ def check_right(caller: Caller, right: Right) -> None:
         )
 
 
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=True, default=str)
+
+
+def _check_type(request: Request, surface: Surface) -> None:
+    """A body is JSON. Over TCP it says so: what a form of another page can send never does."""
+    given = request.headers.get("content-type")
+    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+    if given is None and (surface.over_socket or empty):
+        return
+    if given is None or given.split(";")[0].strip().lower() != JSON_TYPE:
+        raise HttpError(415, "the body is not JSON", hint=f"Content-Type: {JSON_TYPE}", headers={"accept": JSON_TYPE})
+
+
 def _path(request: Request) -> Mapping[str, str]:
     for value in request.path_params.values():
         if len(value) > PATH_PARAMETER_CHARS_MAX or not value.isprintable():
@@ -85,11 +195,17 @@ def _path(request: Request) -> Mapping[str, str]:
     return request.path_params
 
 
-def _query(request: Request, model: type[Query]) -> Query:
+def _given(request: Request) -> dict[str, str]:
     pairs = request.query_params.multi_items()
     given = dict(pairs)
     if len(given) != len(pairs):
         raise UsageError("a parameter of the query appears twice")
+    if not all(value.isprintable() for value in given.values()):
+        raise UsageError("a parameter of the query holds characters that nobody sees")
+    return given
+
+
+def _query(given: Mapping[str, str], model: type[Query]) -> Query:
     try:
         return model.model_validate(given)
     except ValidationError as error:

@@ -6,6 +6,7 @@ from comptroller.server.api import (
     approvals,
     budgets,
     deputies,
+    described,
     entries,
     holdings,
     notices,
@@ -27,6 +28,7 @@ AREAS = (
     entries,
     people,
     notices,
+    described,
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for area in AREAS for endpoint in area.ENDPOINTS)
