@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": Command("demo", "demo", "Replay two real incidents against Comptroller."),
     "serve": Command("serve", "serve", "Run the server of this installation in the foreground."),
     "tail": Command("tail", "tail", "Show what happened, in one run or in all."),
+    "top": Command("top", "top", "Watch and answer in the terminal."),
     "approvals": Command("approvals", "approvals", "List, show and answer what waits for a person."),
     "people": Command("people", "people", "Who may sign in and how; invitations, tokens, sessions."),
     "budget": Command("budget", "budget", "Show and set limits."),
