@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from boundary_cases import PERMIT_ALL, action, decide, load
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from test_boundary_shadow import rules
 
-from comptroller.boundary.compare import compare
-from comptroller.core.verdict import VerdictKind
+from comptroller.boundary.compare import compare, relaxed, weaker
+from comptroller.core.verdict import Escalation, Obligation, Stage, VerdictKind
 
 SEVERITY = list(VerdictKind)
 READ = 'action in Comptroller::Action::"read"'
@@ -60,6 +63,41 @@ def test_each_change_is_told_for_what_it_may_do(before: str, after: str, kind: s
     (change,) = compare(load(PERMIT_ALL, before).rules, load(PERMIT_ALL, after).rules)
     assert (change.rule, change.kind, change.wider) == ("a", kind, wider)
     assert change.why
+
+
+ONE = Obligation(rule="a", approvers="people", delay_seconds=5, expires_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, False),
+        ({"rule": "b", "reason": "other"}, False),
+        ({"quorum": 2}, False),
+        ({"approvers": "others"}, True),
+        ({"stages": (Stage(group="people"), Stage(group="others"))}, False),
+        ({"stages": (Stage(group="others"), Stage(group="people"))}, True),
+        ({"delay_seconds": 4}, True),
+        ({"delay_seconds": 6}, False),
+        ({"expires_seconds": 61}, True),
+        ({"escalations": (Escalation(group="all", after_seconds=9),)}, True),
+        ({"assurance": "passkey"}, False),
+        ({"exclude": frozenset()}, True),
+        ({"exclude": frozenset({"agent", "owner"})}, False),
+    ],
+)
+def test_a_yes_that_is_had_more_easily_is_weaker(changed: dict[str, Any], expected: bool) -> None:
+    assert weaker(ONE, replace(ONE, **changed)) is expected
+    assert relaxed([ONE], [replace(ONE, **changed)]) is expected
+
+
+def test_what_made_a_yes_strong_is_missed() -> None:
+    assert weaker(replace(ONE, assurance="passkey"), ONE)
+    assert weaker(replace(ONE, quorum=2), ONE)
+    assert weaker(replace(ONE, stages=(Stage(group="people"), Stage(group="others"))), ONE)
+    late = replace(ONE, escalations=(Escalation(group="all", after_seconds=9),))
+    assert not weaker(late, ONE)
+    assert relaxed([ONE, replace(ONE, approvers="others")], [ONE]) and not relaxed([ONE], [ONE, late])
 
 
 def test_layout_and_comments_are_no_change() -> None:

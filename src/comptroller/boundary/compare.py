@@ -13,6 +13,9 @@ from comptroller.boundary.rule import Rule
 from comptroller.core.verdict import Obligation
 
 Kind = Literal["added", "removed", "changed"]
+_COMPARED = frozenset({"rule", "reason", "approvers", "quorum", "stages", "exclude", "ttl_seconds"})
+_COMPARED |= frozenset({"delay_seconds", "expires_seconds", "escalations", "assurance"})
+_UNKNOWN = tuple(item.name for item in fields(Obligation) if item.name not in _COMPARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +38,24 @@ def compare(before: Iterable[Rule], after: Iterable[Rule]) -> tuple[RuleChange, 
 
 def weaker(before: Obligation, after: Obligation) -> bool:
     """Whether a yes of `after` may be had more easily, or lasts longer, than one of `before`."""
-    if after.quorum < before.quorum or not before.exclude <= after.exclude or after.ttl_seconds > before.ttl_seconds:
-        return True
-    counted = {"rule", "reason", "quorum", "exclude", "ttl_seconds"}
-    # What else an obligation may demand: another is no weaker only where it adds to what was not demanded at all.
-    return any(
-        getattr(before, item.name) and getattr(after, item.name) != getattr(before, item.name)
-        for item in fields(Obligation)
-        if item.name not in counted
+    return (
+        not _stages_kept(before, after)
+        or not before.exclude <= after.exclude
+        or after.ttl_seconds > before.ttl_seconds
+        or after.delay_seconds < before.delay_seconds
+        or after.expires_seconds > before.expires_seconds
+        or not set(after.escalations) <= set(before.escalations)
+        or bool(before.assurance and after.assurance != before.assurance)
+        # What is not known here may demand anything.
+        or any(getattr(before, name) != getattr(after, name) for name in _UNKNOWN)
+    )
+
+
+def _stages_kept(before: Obligation, after: Obligation) -> bool:
+    """Whether each stage asks at least as many of the same group; further ones may follow."""
+    pairs = list(zip(before.asked, after.asked, strict=False))
+    return len(pairs) == len(before.asked) and all(
+        old.group == new.group and old.quorum <= new.quorum for old, new in pairs
     )
 
 
