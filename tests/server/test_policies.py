@@ -22,8 +22,8 @@ from comptroller.core.role import Role
 from comptroller.engine.sequencer import Proposal
 from comptroller.server.identity import Caller
 from comptroller.server.operations import ForbiddenError, NotFoundError
-from comptroller.server.policies import Policies
-from comptroller.server.policy_files import DIFF_CHARS_MAX, EDITED_CHARS_MAX, diff_text, set_hash
+from comptroller.server.policies import Policies, policies_of
+from comptroller.server.policy_files import DIFF_CHARS_MAX, EDITED_CHARS_MAX, PolicyEdit, diff_text, set_hash
 
 CONFIG = {
     "version": 1,
@@ -130,7 +130,7 @@ async def test_what_changed_meanwhile_is_not_overwritten(
     starter = config.parent / "policies" / "starter.cedar"
     starter.write_text(starter.read_text() + "\n// somebody else\n")
     with pytest.raises(RefusedError, match="somebody else"):
-        await policies.apply(EVA, name="starter.cedar", text=NO_WRITES, expected=seen, reason="x")
+        await policies.apply(EVA, name="starter.cedar", text=NO_WRITES, expected=seen, reason="x", widen=True)
     assert starter.read_text().endswith("// somebody else\n") and await loaded(installation) == []
 
 
@@ -139,6 +139,10 @@ async def test_rules_that_cannot_be_used_are_never_written(
 ) -> None:
     seen = str((await policies.files())["set"])
     before = installation.boundary.policy_hash
+    with pytest.raises(PolicyError, match="@id"):
+        await installation.desk.rules.apply(  # type: ignore[union-attr]
+            PolicyEdit(name="own.cedar", text="permit (principal, action, resource);", expected=seen, by="", via="", reason="")
+        )
     with pytest.raises(PolicyError, match="@id"):
         await policies.apply(
             EVA, name="own.cedar", text="permit (principal, action, resource);", expected=seen, reason="x"
@@ -161,7 +165,7 @@ async def test_an_edit_that_cannot_be_recorded_leaves_the_file_as_it_was(
         patch.setattr(installation.engine.recorder, "record", full)
         for name in ("starter.cedar", "own.cedar"):
             with pytest.raises(StoreError):
-                await policies.apply(EVA, name=name, text=NO_WRITES, expected=seen, reason="x")
+                await policies.apply(EVA, name=name, text=NO_WRITES, expected=seen, reason="x", widen=True)
     assert starter.read_text() == text and installation.boundary.policy_hash == before
     assert [file.name for file in sorted(starter.parent.iterdir())] == ["starter.cedar"], "no rests either"
     await policies.apply(EVA, name="starter.cedar", text=text + "// mine\n", expected=seen, reason="a comment")
@@ -228,6 +232,18 @@ async def test_a_check_tells_place_and_suggestion_and_what_may_widen(policies: P
     gone = await policies.check(EVA, name="starter.cedar", text='@id("all") permit (principal, action, resource);')
     assert gone["ok"] and gone["may_widen"]
     assert {"rule": "all", "change": "added", "may_widen": True, "why": "it permits more"} in gone["changes"]  # type: ignore[operator]
+
+
+async def test_what_may_widen_is_applied_only_by_who_says_to_know(
+    installation: Installation, policies: Policies
+) -> None:
+    seen = str((await policies.files())["set"])
+    wider = '@id("all") permit (principal, action, resource);'
+    with pytest.raises(RefusedError, match="because of all"):
+        await policies.apply(EVA, name="own.cedar", text=wider, expected=seen, reason="x")
+    await policies.apply(EVA, name="own.cedar", text=wider, expected=seen, reason="x", widen=True)
+    assert "all" in {rule.id for rule in installation.boundary.rules}
+    assert policies_of(installation.desk) is policies_of(installation.desk)
 
 
 async def test_what_if_runs_beside_the_server_and_changes_nothing(

@@ -155,7 +155,7 @@ class Desk:
     `config` and `complaint` are replaced when the files changed while the server runs; nothing else is. `complaint` is
     what a person must know of an edit that is not in force; `refresh` looks for edits at once. `remove_archived` takes
     the path of an archive and who asks, and removes from the store what may go. `rules` are the policies; None where
-    they cannot be edited here.
+    they cannot be edited here. `made` holds what parts of the server share and make when first asked, by its type.
     the path of an archive and who asks, and removes from the store what may go. `sealing_key` closes what accounts have
     to read again.
     """
@@ -185,3 +185,4 @@ class Desk:
     remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything
     rules: RulesInForce | None = None
     notices: Notices = field(default_factory=NoNotices)
+    made: dict[type, object] = field(default_factory=dict, compare=False, repr=False)

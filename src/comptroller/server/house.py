@@ -19,6 +19,7 @@ from comptroller.server.identity import Caller
 from comptroller.server.listen import LOCALHOST, HttpListener, bind_console, bind_unix, has_address
 from comptroller.server.operations import Operations
 from comptroller.server.persons import Persons
+from comptroller.server.policies import policies_of
 from comptroller.server.pulse import Pulse
 from comptroller.server.render import Json
 
@@ -80,6 +81,7 @@ class House:
             opened.push_async_callback(attach.close)
             attach.start()
             opened.push_async_callback(page.stream.close)
+            opened.push_async_callback(policies_of(self._desk).close)
             opened.callback(pulse.close)
             self._closing = opened.pop_all()
 

@@ -26,6 +26,7 @@ WEEK_DAYS = 7
 UNUSED_DAYS = 30
 CHANGES_SHOWN_MAX = 30
 CHECKED_AT_ONCE = 2
+WIDER_TOLD_MAX = 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +136,15 @@ class Policies:
         texts = self._with(name, text)
         async with self._checking:
             await asyncio.to_thread(self.rules.read, texts)
-        return self.trials.start("what-if", by=caller.person.name, days=days, texts=texts, name=name, text=text)
+        return self.trials.start(
+            "what-if",
+            by=caller.person.name,
+            days=days,
+            texts=texts,
+            name=name,
+            text=lines_of(text),
+            expected=set_hash(self.rules.texts()),
+        )
 
     async def suggest(self, caller: Caller, *, days: int) -> Trial:
         """Begin to look for rules that follow from what was denied and from what people answered."""
@@ -154,8 +163,11 @@ class Policies:
         _may(caller)
         await self.trials.cancel(self.trial(identifier).id)
 
-    async def apply(self, caller: Caller, *, name: str, text: str, expected: str, reason: str) -> Json:
-        """Put an edited file in force. `expected` is the `set` that the editor began with."""
+    async def apply(
+        self, caller: Caller, *, name: str, text: str, expected: str, reason: str, widen: bool = False
+    ) -> Json:
+        """Put an edited file in force. `expected` is the `set` that the editor began with; `widen` says that the person
+        knows that more may go. Raises `PolicyError`, and `RefusedError` for what changed meanwhile or may widen."""
         _may(caller)
         reason = reason.strip()
         if not reason:
@@ -163,6 +175,13 @@ class Policies:
         if len(reason) > REASON_CHARS_MAX:
             raise UsageError(f"the reason has {len(reason)} characters; at most {REASON_CHARS_MAX} are kept")
         before = self.rules.boundary.policy_hash
+        told = await self.check(caller, name=name, text=text)
+        wider = [str(item["rule"]) for item in told["changes"] if item["may_widen"]]  # type: ignore[attr-defined]
+        if wider and not widen:
+            raise RefusedError(
+                f"more may go with it, because of {', '.join(wider[:WIDER_TOLD_MAX])}",
+                hint="try it on what was recorded, and say that you know",
+            )
         await self.rules.apply(
             PolicyEdit(
                 name=name,
@@ -208,6 +227,14 @@ class Policies:
             "last": lately.last,
             "unused": not lately.last,
         }
+
+
+def policies_of(desk: Desk) -> Policies:
+    """Those of an installation: one for everybody, so that there is one trial at a time and one reading of the log."""
+    found = desk.made.get(Policies)
+    if not isinstance(found, Policies):
+        found = desk.made[Policies] = Policies(desk=desk)
+    return found
 
 
 def lines_of(text: str) -> str:

@@ -30,7 +30,8 @@ TrialState = Literal["running", "done", "failed", "cancelled"]
 
 @dataclass(slots=True)
 class Trial:
-    """One look. `found` is the JSON of the command once it is done; `name` the file that was edited, if any."""
+    """One look. `found` is the JSON of the command once it is done; `name` the file that was edited, if any, and
+    `expected` the hash of all files at that time."""
 
     id: str
     kind: TrialKind
@@ -39,6 +40,7 @@ class Trial:
     begun: datetime
     name: str = ""
     text: str = ""
+    expected: str = ""
     state: TrialState = "running"
     progress: str = ""
     found: dict[str, Any] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class Trials:
         texts: Sequence[PolicyText] = (),
         name: str = "",
         text: str = "",
+        expected: str = "",
     ) -> Trial:
         """Begin one. Raises `RefusedError` while another runs."""
         if self._running is not None:
@@ -85,7 +88,14 @@ class Trials:
             )
         days = max(1, min(days, DAYS_MAX))
         trial = Trial(
-            id=secrets.token_hex(8), kind=kind, by=by, days=days, begun=self._clock.now(), name=name, text=text
+            id=secrets.token_hex(8),
+            kind=kind,
+            by=by,
+            days=days,
+            begun=self._clock.now(),
+            name=name,
+            text=text,
+            expected=expected,
         )
         self._kept[trial.id] = self._running = trial
         while len(self._kept) > KEPT_MAX:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from comptroller.server.console import account, approvals, login, now, sign_in, strong
+from comptroller.server.console import account, approvals, boundary, login, now, sign_in, strong
 
-PAGES = (now, approvals, account)
+PAGES = (now, approvals, boundary, account)
 """In the navigation."""
 DOORS = (login, sign_in, strong)
 """The way in and out."""
