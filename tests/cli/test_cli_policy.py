@@ -106,7 +106,7 @@ def test_an_action_is_explained(folder: Path) -> None:
     assert told["advice"] == []
     text = run("explain", "-", stdin='{"operation": "aws:ec2:RunInstances"}').output
     assert "require_approval: aws:ec2:RunInstances by research" in text
-    assert "asks one of group approvers, not the agent; open for 8 h (provision)" in text
+    assert "asks one of group approvers, not the agent (provision)" in text
     assert "* asks people provision" in text
 
 

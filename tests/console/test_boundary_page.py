@@ -25,7 +25,7 @@ from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.role import Role
 from comptroller.engine.sequencer import Proposal
 from comptroller.server.house import House
-from comptroller.server.identity import os_user, person_name
+from comptroller.server.identity import Caller, os_user, person_name
 from comptroller.server.policies import policies_of
 
 CHROMIUM = "/usr/bin/chromium"
@@ -141,6 +141,8 @@ async def axe(page: Page) -> None:
 async def test_a_rule_is_edited_tried_applied_and_found_in_the_log(served: Served) -> None:
     async with served.page() as page:
         await expect(page.locator("#rule-read-and-write")).to_contain_text("3 let go")
+        await expect(page.locator("#rule-with-a-yes")).to_contain_text("1 let be asked about")
+        await expect(page.locator("#rule-infer")).to_contain_text("unused for 30 days")
         await page.get_by_role("link", name="Edit the rules").click()
         await page.get_by_label("Another file").select_option("watched.cedar")
         await page.get_by_role("button", name="Open").click()
@@ -268,9 +270,11 @@ async def test_a_viewer_reads_and_edits_nothing(served: Served) -> None:
         assert without.status_code == 403, "no token, no change"
     page = served.house._page
     assert page is not None
+    viewer = Caller(person=_ann(), roles=frozenset({Role.VIEWER}))
+    page.sessions.know = lambda _: viewer
+    cookie = page.sessions.open(viewer, how="link")
     session = page.sessions.find(cookie)
     assert session is not None
-    session.caller = type(session.caller)(person=session.caller.person, roles=frozenset({_viewer()}))
     async with httpx.AsyncClient(
         base_url=origin, headers={"origin": origin}, cookies={"comptroller": cookie}
     ) as client:
@@ -282,9 +286,5 @@ async def test_a_viewer_reads_and_edits_nothing(served: Served) -> None:
             assert (await client.post(f"{base}boundary/{path}", data={"csrf": session.csrf})).status_code == 403
 
 
-def _viewer() -> Any:
-    return Role.VIEWER
-
-
-def _ann() -> Any:
+def _ann() -> Person:
     return Person(name="ann", groups=frozenset({"approvers"}), via="uid:1")

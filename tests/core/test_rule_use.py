@@ -24,7 +24,7 @@ def entry(
 def test_each_kind_counts_for_its_rules_with_the_dollars_asked() -> None:
     use = RuleUse(DAY)
     use.add(entry(rules=["a", "b"]))
-    use.add(entry("action.held", rules=["b"], usd_micros=500))
+    use.add(entry("action.held", rules=["b"], usd_micros=500, permits=["d"]))
     use.add(entry("action.allowed", rules=["b"], usd_micros=500, approval="x"))
     use.add(entry("action.allowed", rules=["b"], resent=True))
     use.add(entry("action.denied", rules=["c"]))
@@ -35,7 +35,9 @@ def test_each_kind_counts_for_its_rules_with_the_dollars_asked() -> None:
     assert {name: n for name, n in b["actions"].items() if n} == {"allowed": 1, "asked": 1, "yes": 1}  # type: ignore[attr-defined]
     assert b["usd_micros"] == {"asked": 500}
     assert {name: n for name, n in c["actions"].items() if n} == {"denied": 2}  # type: ignore[attr-defined]
-    assert use.rules() == ["a", "b", "c"]
+    assert use.rules() == ["a", "b", "c", "d"]
+    d = use.of("d", DAY)
+    assert d.actions["let_ask"] == 1 and d.last and d.total == 0, "it is used: without it nobody would be asked"
 
 
 def test_what_a_shadow_rule_would_have_done() -> None:

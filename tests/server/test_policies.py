@@ -141,7 +141,9 @@ async def test_rules_that_cannot_be_used_are_never_written(
     before = installation.boundary.policy_hash
     with pytest.raises(PolicyError, match="@id"):
         await installation.desk.rules.apply(  # type: ignore[union-attr]
-            PolicyEdit(name="own.cedar", text="permit (principal, action, resource);", expected=seen, by="", via="", reason="")
+            PolicyEdit(
+                name="own.cedar", text="permit (principal, action, resource);", expected=seen, by="", via="", reason=""
+            )
         )
     with pytest.raises(PolicyError, match="@id"):
         await policies.apply(

@@ -318,6 +318,7 @@ def _together(whole: BoundaryResult, parts: Sequence[tuple[Action, BoundaryResul
         rules=tuple(dict.fromkeys(rule for result in counted for rule in result.rules)),
         slice_hash=combined,
         obligations=tuple(dict.fromkeys(item for result in asking for item in result.obligations)),
+        permits=tuple(dict.fromkeys(name for result in asking for name in result.permits)),
     )
 
 
@@ -361,6 +362,7 @@ def _result(cut: Slice, answers: tuple[Answer, ...], asking: tuple[str, ...]) ->
         rules=rules,
         slice_hash=cut.hash,
         obligations=tuple(obligation for name in asking if (obligation := cut.rules[name].obligation)),
+        permits=tuple(sorted(last.reasons)) if asking else (),
     )
 
 

@@ -26,8 +26,8 @@ _ANSWERS = {EntryKind.APPROVAL_APPROVED.value: "yes", EntryKind.APPROVAL_REJECTE
 @dataclass(slots=True)
 class Use:
     """Counts of one rule over some days: actions by what it did or, in shadow mode, would have done (`would_deny`),
-    and how its questions were answered. `usd_micros` sums the bounds of what was asked and, under `would_…`, of
-    what it would have changed."""
+    and how its questions were answered. `let_ask`: a permit without which nobody would have been asked. `usd_micros`
+    sums the bounds of what was asked and, under `would_…`, of what it would have changed."""
 
     actions: Counter[str] = field(default_factory=Counter)
     usd_micros: Counter[str] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ class Use:
 
     def document(self) -> dict[str, object]:
         """The JSON form."""
-        told = (*DID, "yes", "no", *(f"would_{word}" for word in WOULD))
+        told = (*DID, "let_ask", "yes", "no", *(f"would_{word}" for word in WOULD))
         return {
             "actions": {word: self.actions[word] for word in told},
             "usd_micros": {word: self.usd_micros[word] for word in told if self.usd_micros[word]},
@@ -85,6 +85,8 @@ class RuleUse:
         for rule in _texts(body.get("rules")):
             # An observed run was let go past what denied it.
             self._count(rule, day, "denied" if body.get("would") else did, usd_micros, at)
+        for rule in _texts(body.get("permits")):
+            self._count(rule, day, "let_ask", 0, at)
         for rule, would in _shadow(body):
             self._count(rule, day, f"would_{would}", usd_micros, at)
 

@@ -118,8 +118,8 @@ class Shadowed:
 class BoundaryResult:
     """What the Cedar policies say of one action. `slice_hash` identifies every rule that could have judged it.
 
-    An `approval` result has been decided twice: with all its obligations granted it is an allow. `shadow` decides
-    nothing.
+    An `approval` result has been decided twice: with all its obligations granted it is an allow, by the rules in
+    `permits`. `shadow` decides nothing.
     """
 
     kind: VerdictKind
@@ -128,3 +128,4 @@ class BoundaryResult:
     slice_hash: str
     obligations: tuple[Obligation, ...] = ()
     shadow: tuple[Shadowed, ...] = ()
+    permits: tuple[str, ...] = ()

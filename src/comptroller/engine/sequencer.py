@@ -548,6 +548,7 @@ class Sequencer:
                 **body,
                 "slice": proposal.boundary.slice_hash,
                 **_shadow(proposal.boundary, verdict),
+                **({"permits": list(proposal.boundary.permits)} if proposal.boundary.permits else {}),
                 **({"owned": True} if proposal.owned else {}),
                 **({"parts": len(action.parts)} if action.parts else {}),
                 "request_id": action.call.request_id,

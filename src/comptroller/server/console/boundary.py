@@ -258,6 +258,8 @@ def _row(row: Json) -> Json:
         if counts[word]:
             money = f", {usd_text(dollars[word])}" if word == "asked" and dollars.get(word) else ""
             told.append(f"{counts[word]:,} {text}{money}")
+    if counts["let_ask"]:
+        told.append(f"{counts['let_ask']:,} let be asked about")
     answers = " · ".join(f"{counts[word]:,} {word}" for word in ("yes", "no") if counts[word])
     would = []
     for word, text in (("approval", "asked"), ("deny", "denied"), ("allow", "let go")):
@@ -290,10 +292,13 @@ def _row(row: Json) -> Json:
     }
 
 
+_DID = (("allowed", "spent"), ("asked", "held"), ("let_ask", "held"), ("denied", "unconfirmed"))
+_WOULD = (("would_approval", "held"), ("would_deny", "unconfirmed"), ("would_allow", "spent"))
+
+
 def bars(days: Sequence[Json], *, shadow: bool) -> list[tuple[str, int, int, int, int]]:
     """(kind, x, y, width, height) of the rectangles of one week, stacked by what was done."""
-    words = (("would_approval", "held"), ("would_deny", "unconfirmed"), ("would_allow", "spent"))
-    words = words if shadow else (("allowed", "spent"), ("asked", "held"), ("denied", "unconfirmed"))
+    words = _WOULD if shadow else _DID
     counts = [cast(Mapping[str, Mapping[str, int]], day)["actions"] for day in days]
     most = max((sum(each[word] for word, _ in words) for each in counts), default=0)
     if not most:
