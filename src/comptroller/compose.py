@@ -71,6 +71,7 @@ from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.keeping import Keeper, Unsettled
 from comptroller.engine.ledger import Ledger
+from comptroller.engine.narrower import Narrower
 from comptroller.engine.orders import Orders
 from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
@@ -399,6 +400,7 @@ class Engine:
     approvals: Approvals
     deputies: Deputies
     standing: StandingGrants
+    narrower: Narrower
     brakes: Brakes
     keeper: Keeper
     archivist: Archivist
@@ -468,24 +470,26 @@ def build_engine(
         suspense=suspense,
         escrow=in_force,
     )
+    gatekeeper = Gatekeeper(
+        registry=registry_of(config, described),
+        pricer=pricer,
+        boundary=boundary,
+        sequencer=sequencer,
+        settler=settler,
+        hub=hub,
+        clock=clock,
+        tags=lambda action: holding_tags(runbook.config, action),
+        owned=holdings.owned,
+        targets=holdings.targets,
+    )
     return Engine(
         store=store,
         runbook=runbook,
         hub=hub,
         recorder=Recorder(store=store, clock=clock, scribe=scribe, hub=hub),
         people=People(store=store, clock=clock, scribe=scribe, hub=hub),
-        gatekeeper=Gatekeeper(
-            registry=registry_of(config, described),
-            pricer=pricer,
-            boundary=boundary,
-            sequencer=sequencer,
-            settler=settler,
-            hub=hub,
-            clock=clock,
-            tags=lambda action: holding_tags(runbook.config, action),
-            owned=holdings.owned,
-            targets=holdings.targets,
-        ),
+        gatekeeper=gatekeeper,
+        narrower=Narrower(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, gatekeeper=gatekeeper),
         sequencer=sequencer,
         settler=settler,
         holdings=holdings,
@@ -658,6 +662,7 @@ class Installation:
             approvals=self.engine.approvals,
             deputies=self.engine.deputies,
             standing=self.engine.standing,
+            narrower=self.engine.narrower,
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
             runs=self.engine.runs,

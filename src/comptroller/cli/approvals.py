@@ -63,10 +63,16 @@ def show(approval: str, as_json: bool, config: Path | None) -> None:
 @click.argument("approval")
 @click.option("--ceiling-usd", help="The most it may cost, where the price is not known.")
 @click.option("--comment", default="", help="Kept in the log.")
+@grants.narrow_option
 @json_option
 @config_option
-def approve(approval: str, ceiling_usd: str | None, comment: str, as_json: bool, config: Path | None) -> None:
-    """Say yes to exactly this APPROVAL, once."""
+def approve(
+    approval: str, ceiling_usd: str | None, comment: str, narrow: tuple[str, ...], as_json: bool, config: Path | None
+) -> None:
+    """Say yes to exactly this APPROVAL, once; with --narrow to less than it asks for."""
+    if narrow:
+        grants.approve_narrower(approval, narrow, ceiling_usd, comment, as_json=as_json, config=config)
+        return
     with Client(config) as client:
         done = client.post(f"/v1/approvals/{approval}/approve", ceiling_usd=ceiling_usd, comment=comment)
     if as_json:

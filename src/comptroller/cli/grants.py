@@ -17,6 +17,32 @@ from comptroller.server.words import short_id
 SENTENCE_CHARS_MAX = 2_000
 
 
+narrow_option = click.option(
+    "--narrow",
+    multiple=True,
+    metavar="PARAMETER=VALUE",
+    help="Lower it first: count=1, InstanceType=t3.small, amount=500. Never raises.",
+)
+"""What is approved instead of what was asked."""
+
+
+def approve_narrower(
+    approval: str, narrow: Sequence[str], ceiling_usd: str | None, comment: str, *, as_json: bool, config: Path | None
+) -> None:
+    """Say yes to less than APPROVAL asks for; its agent is told what to change."""
+    body: dict[str, Any] = {"changes": dict(map(_pair, narrow)), "comment": comment}
+    if ceiling_usd:
+        body["ceiling_usd"] = ceiling_usd
+    with Client(config) as client:
+        done = client.post(f"/v1/approvals/{approval}/narrow", **body)
+    if as_json:
+        print_json(done)
+    elif done["state"] == "pending":
+        click.echo(f"asked instead, and more people are needed: {neutral(done['sentence'])} ({short_id(done['id'])})")
+    else:
+        click.echo(f"approved instead, once: {neutral(done['sentence'])} ({short_id(done['id'])})")
+
+
 @click.group()
 def standing() -> None:
     """Standing grants: one yes to the next N actions like one that was asked about."""

@@ -248,6 +248,9 @@ def _said_no(case: Case, pending: Approval | None) -> Judgement | None:
     for approval in case.approvals:
         if approval.state is ApprovalState.REJECTED and case.now < approval.expires_at:
             told = f": {approval.comment}" if approval.comment else ""
+            if "narrowed" in approval.facts:
+                text = f"{approval.answered_by} made it smaller{told}"
+                return _deny(Reason(code=Conflict.NARROWED, text=text), rules=approval.rules)
             text = f"{approval.answered_by} said no ({approval.id}){told}"
             return _deny(Reason(code=Conflict.REJECTED, text=text), rules=approval.rules)
         if pending is None and approval.id == case.waited and approval.taken_back_by:

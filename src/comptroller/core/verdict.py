@@ -32,6 +32,7 @@ class Conflict(StrEnum):
     SELF_APPROVAL = "self_approval"
     BUDGET_EXCEEDED = "budget_exceeded"
     FROZEN = "frozen"
+    NARROWED = "narrowed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from comptroller.core.action import digest as digest_of
 from comptroller.core.approval import Approval
 from comptroller.core.errors import StoreError, StoreLostError
 from comptroller.core.estimate import Estimate, Outcome, Unit
+from comptroller.core.narrow import Narrowing, NotNarrower
 from comptroller.core.request import Request
 from comptroller.core.secrecy import scrubbed
 from comptroller.core.verdict import (
@@ -22,7 +24,7 @@ from comptroller.core.verdict import (
     Verdict,
     VerdictKind,
 )
-from comptroller.decode.codec import Codec, Lowerable
+from comptroller.decode.codec import Codec, Lowerable, Narrowable
 from comptroller.decode.tags import tagged, touches_our_tags
 from comptroller.engine.hub import Hub
 from comptroller.engine.like import like_told
@@ -34,6 +36,8 @@ from comptroller.ports import Boundary, Clock, Pricer, Registry
 
 BEGUN_MAX = 10_000
 """Approved actions that others carry on (uploads) and that are remembered; the oldest is forgotten, and asked anew."""
+HELD_MAX = 1_000
+"""Actions that are asked about and remembered; the oldest cannot be made smaller until it is asked again."""
 INFLIGHT_MAX = 10_000
 """Released actions whose outcome is awaited; beyond it nothing more is released."""
 
@@ -105,6 +109,7 @@ class Gatekeeper:
         self._clock = clock
         self._inflight: dict[int, Action] = {}
         self._begun: dict[tuple[str, str], str] = {}
+        self._held: OrderedDict[str, _Judged] = OrderedDict()
         self._abandoned: set[asyncio.Future[None]] = set()
 
     def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
@@ -157,6 +162,7 @@ class Gatekeeper:
             approval = sequenced.approval
             if approval is None:
                 return self._refused(judged, sequenced)
+            self._keep(approval.id, judged)
             if on_held is not None and not told:
                 told = True
                 on_held(approval)
@@ -165,6 +171,29 @@ class Gatekeeper:
                 return self._refused(judged, sequenced)
             waited = approval.id
             await self._hub.wait(approval.id, min(left, self._recheck_seconds(approval)))
+
+    def _keep(self, approval_id: str, judged: _Judged) -> None:
+        """Remember what is asked about, so that a person can make it smaller. Lost with the process: nothing else holds
+        an action with its secrets."""
+        self._held[approval_id] = judged
+        self._held.move_to_end(approval_id)
+        while len(self._held) > HELD_MAX:
+            self._held.popitem(last=False)
+
+    def narrowed(
+        self, approval_id: str, changes: Mapping[str, str]
+    ) -> tuple[Proposal, Proposal, tuple[Narrowing, ...]] | None:
+        """What was asked, the same with `changes`, both as judged now, and what its codec can lower. None where it is
+        not remembered. Raises `NotNarrower`."""
+        held = self._held.get(approval_id)
+        if held is None:
+            return None
+        codec, action = held.codec, held.proposal.action
+        if not isinstance(codec, Narrowable):
+            raise NotNarrower("nobody knows what of this action could be lowered")
+        smaller = codec.narrow(action, changes)
+        before = self._proposal(codec, action, held.proposal.digest)
+        return before, self._proposal(codec, smaller, digest_of(smaller)), codec.narrowings(action)
 
     def _recheck_seconds(self, approval: Approval) -> float:
         """When to look again without having been woken: soon, and as soon as a yes that waits holds."""
@@ -255,6 +284,7 @@ class Gatekeeper:
             owned=owned,
             parts=parts_told(action, codec.sentence, self._pricer.estimate) if asks and action.parts else {},
             like=like_told(codec, action, estimate) if asks else None,
+            narrowings=codec.narrowings(action) if asks and isinstance(codec, Narrowable) else (),
             sentence=scrubbed(codec.sentence(action)),
             carries_on=self._begun.get((action.run, action.call.part_of), "") if action.call.part_of else "",
         )

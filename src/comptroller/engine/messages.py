@@ -8,6 +8,7 @@ from comptroller.core.verdict import Conflict, Verdict, VerdictKind
 NEXT_STEP = {
     Conflict.FROZEN.value: "stop and report to the person you work for: this run is stopped",
     Conflict.REJECTED.value: "do not repeat this request; choose another way or report back",
+    Conflict.NARROWED.value: "issue the request again with exactly these changes: it passes where it is approved",
     Conflict.BUDGET_EXCEEDED.value: "ask for less, or state a limit (max_tokens), or report that the budget is short",
     "too_many_questions": "stop and report to the person you work for: ask for less, and only what is needed",
     "withdrawn": "do not wait for it; ask again only where it is still needed",

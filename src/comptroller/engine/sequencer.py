@@ -18,6 +18,7 @@ from comptroller.core.budget import BudgetState, rooms, scopes_of
 from comptroller.core.errors import StoreLostError
 from comptroller.core.estimate import Estimate, Unit
 from comptroller.core.judge import OBSERVED_CLASSES, Case, Judgement, judge
+from comptroller.core.narrow import Narrowing
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.secrecy import scrubbed, shown
 from comptroller.core.standing import covering, question_key
@@ -78,7 +79,7 @@ class Proposal:
     `parts` is what people are told of the action's parts; `owned`: all that it ends was made by its own run.
     `targets` are the things on the books that it acts on, with a word for the state of each; `waited` is the approval
     that its call has waited for.
-    `like` is the pattern of what is like it (`core.pattern`).
+    `like` is the pattern of what is like it (`core.pattern`), `narrowings` what a person may lower.
     """
 
     action: Action
@@ -94,6 +95,7 @@ class Proposal:
     targets: Mapping[str, str] = field(default_factory=dict)
     waited: str = ""
     like: Mapping[str, object] | None = None
+    narrowings: tuple[Narrowing, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -594,6 +596,7 @@ class Sequencer:
             ],
             "executes": ActionClass.EXECUTE in action.classes,
             "like": proposal.like,
+            "narrowings": [[each.path, each.kind.value, scrubbed(each.value)] for each in proposal.narrowings],
         }
 
     def _publish(self, proposal: Proposal, decision: _Decision, indices: tuple[int, ...]) -> None:

@@ -22,6 +22,7 @@ from comptroller.engine.deputies import Deputies
 from comptroller.engine.holdings import Holdings
 from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
+from comptroller.engine.narrower import Narrower
 from comptroller.engine.people import People
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
@@ -180,6 +181,7 @@ class Desk:
     clock: Clock
     door: Door
     sealing_key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
+    narrower: Narrower | None = None
     complaint: str = ""
     refresh: Callable[[], Awaitable[None]] = _nothing
     remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything

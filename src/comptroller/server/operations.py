@@ -146,7 +146,7 @@ class Operations:
         """The caller's yes. Raises `ConflictError` with its kind."""
         demand(caller, Right.ANSWER, "answer")
         approval = await self.find_approval(name)
-        await self._within(caller, approval.run)
+        await self.within(caller, approval.run)
         ceiling = dollars(ceiling_usd) if ceiling_usd else None
         done = await self.desk.approvals.approve(
             approval.id, caller.person, ceiling_usd_micros=ceiling, comment=_comment(comment)
@@ -157,7 +157,7 @@ class Operations:
         """The caller's no."""
         demand(caller, Right.ANSWER, "answer")
         approval = await self.find_approval(name)
-        await self._within(caller, approval.run)
+        await self.within(caller, approval.run)
         done = await self.desk.approvals.reject(approval.id, caller.person, comment=_comment(comment))
         return await self._shown(caller, done)
 
@@ -341,7 +341,7 @@ class Operations:
             for each in approvals
         ]
 
-    async def _within(self, caller: Caller, run_id: str) -> None:
+    async def within(self, caller: Caller, run_id: str) -> None:
         """Refuse a caller whose token is for other scopes than the run's."""
         if caller.scopes:
             _covered(caller, (await self.find_run(run_id)).path)

@@ -198,6 +198,8 @@ def approval_json(
         "parts": facts.get("parts") or {"lines": [], "more": 0},
         "efforts": facts.get("efforts", {}),
         "like": _like(facts.get("like")),
+        "narrowings": facts.get("narrowings", []),
+        "narrowed": facts.get("narrowed"),
         "price_unknown": approval.price_unknown,
         "ceiling_usd_micros": approval.ceiling_usd_micros,
         "budget_after": _budget_after(approval, path, budgets),

@@ -61,13 +61,13 @@ class StandingOperations:
 
     async def preview(self, caller: Caller, approval: str, wish: Wish) -> Json:
         """The grant as it would be given, to be read before it is. Records nothing."""
-        approval_id, terms, shape = await self._read(approval, wish)
+        approval_id, terms, shape = await self._read(caller, approval, wish)
         item = await self._desk.standing.preview(approval_id, caller.person, terms, shape=shape)
         return {**standing_json(item, self._desk.clock.now()), "id": "", "state": "proposed"}
 
     async def grant(self, caller: Caller, approval: str, wish: Wish, *, sentence: str = "") -> Json:
         """Give it. `sentence`, where given, must be what the person read: else something changed meanwhile."""
-        approval_id, terms, shape = await self._read(approval, wish)
+        approval_id, terms, shape = await self._read(caller, approval, wish)
         shown = await self._desk.standing.preview(approval_id, caller.person, terms, shape=shape)
         if sentence and sentence != standing_text(shown):
             raise UsageError("the grant would not be the one that was shown", hint="read it again, then grant it")
@@ -77,6 +77,8 @@ class StandingOperations:
     async def revoke(self, caller: Caller, name: str, *, reason: str = "") -> Json:
         """Take it back."""
         item = await self._find(name)
+        if item.run:
+            await self.operations.within(caller, item.run)
         done = await self._desk.standing.revoke(item.id, by=caller.person.name, reason=_comment(reason))
         return standing_json(done, self._desk.clock.now())
 
@@ -89,6 +91,31 @@ class StandingOperations:
                 for (run, key), offer in found.items()
             ]
         }
+
+    async def narrow(
+        self,
+        caller: Caller,
+        name: str,
+        changes: Mapping[str, str],
+        *,
+        ceiling_usd: str | None = None,
+        comment: str = "",
+    ) -> Json:
+        """The caller's yes to less than was asked: the smaller question, approved where nobody else is asked."""
+        approval = await self.operations.find_approval(name)
+        await self.operations.within(caller, approval.run)
+        if self._desk.narrower is None:
+            raise UsageError("nothing is held here that could be lowered")
+        done = await self._desk.narrower.narrow(
+            approval.id,
+            caller.person,
+            changes,
+            ceiling_usd_micros=dollars(ceiling_usd) if ceiling_usd else None,
+            comment=_comment(comment),
+            hats=await self._desk.approvals.hats(caller.person.name),
+        )
+        (shown,) = await self.operations.approval_rows(caller, [done])
+        return shown
 
     async def batches(self, caller: Caller) -> Json:
         """What waits, the like of it together: the largest batch first."""
@@ -122,8 +149,9 @@ class StandingOperations:
         items = await self._desk.standing.listed(every=True)
         return _pick(name, [(item.id, item) for item in items], "standing grant", "comptroller approvals standing list")
 
-    async def _read(self, name: str, wish: Wish) -> tuple[str, Terms, Callable[[Pattern], Pattern]]:
+    async def _read(self, caller: Caller, name: str, wish: Wish) -> tuple[str, Terms, Callable[[Pattern], Pattern]]:
         approval = await self.operations.find_approval(name)
+        await self.operations.within(caller, approval.run)
         each = dollars(wish.each_usd) if wish.each_usd else None
 
         def shape(pattern: Pattern) -> Pattern:

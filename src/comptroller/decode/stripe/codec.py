@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome, Unit
+from comptroller.core.narrow import Narrowing
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.verdict import Verdict
 from comptroller.decode.answer import JsonAnswer
@@ -27,6 +28,7 @@ from comptroller.decode.shape import (
     same_endpoint,
     undecodable,
 )
+from comptroller.decode.stripe import narrow
 from comptroller.decode.stripe.form import MalformedForm, dump_form, parse_form
 from comptroller.decode.stripe.lasting import lasting
 from comptroller.decode.stripe.money import money_text, payment_of
@@ -191,6 +193,14 @@ class StripeCodec:
             body=body,
             family=_family(request),
         )
+
+    def narrowings(self, action: Action) -> tuple[Narrowing, ...]:
+        """The amount of what pays."""
+        return narrow.narrowings(action)
+
+    def narrow(self, action: Action, changes: Mapping[str, str]) -> Action:
+        """The call with its amount lowered. Raises `NotNarrower`."""
+        return narrow.narrow(action, changes)
 
     def refuse(self, action: Action, request: Request, verdict: Verdict, message: str) -> NativeResponse:
         """403 with a Stripe error object; the SDKs raise `PermissionError` and do not retry."""

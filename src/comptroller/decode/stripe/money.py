@@ -41,11 +41,16 @@ _PAYEES = (
 )
 
 
+def amount_member(operation: str) -> str:
+    """The member that says how much."""
+    return _AMOUNTS.get(operation, "amount")
+
+
 def payment_of(operation: str, ids: tuple[str, ...], form: Mapping[str, Value]) -> Payment | None:
     """The payment of an operation of class `pay`; None where the request does not say how much. The currency is empty
     where it is that of an object the request only names. Raises `Undecodable` for an amount that is not a whole number.
     """
-    written = form.get(_AMOUNTS.get(operation, "amount"))
+    written = form.get(amount_member(operation))
     currency: Value = form.get("currency", "")
     if written is None:
         return None

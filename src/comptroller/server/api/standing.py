@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from comptroller.core.role import Right
+from comptroller.server.api.approvals import Approval
 from comptroller.server.api.endpoint import Answer, Ask, Endpoint, Moment, Named, Query, Text
 from comptroller.server.problem import Body
 from comptroller.server.render import Json
@@ -151,6 +152,14 @@ class BatchBody(Body):
     ceiling_usd: Named | None = None
 
 
+class NarrowBody(Body):
+    """What is lowered: a parameter's path, or `count`, `type`, `size`, `amount`, `term`, to its new value."""
+
+    changes: dict[str, Named] = Field(min_length=1, max_length=20)
+    ceiling_usd: Named | None = None
+    comment: Text = ""
+
+
 class BatchAnswer(Answer):
     """What became of one question; one that was not answered says why and stays as it is."""
 
@@ -202,6 +211,12 @@ async def list_offers(ask: Ask) -> Json:
     return await _of(ask).offered(ask.caller)
 
 
+async def narrow_approval(ask: Ask) -> Json:
+    """Say yes to less."""
+    body = ask.body(NarrowBody)
+    return await _of(ask).narrow(ask.caller, ask.id, body.changes, ceiling_usd=body.ceiling_usd, comment=body.comment)
+
+
 async def list_batches(ask: Ask) -> Json:
     """What waits, grouped."""
     return await _of(ask).batches(ask.caller)
@@ -238,6 +253,16 @@ ENDPOINTS = (
         body=StandingBody,
         answer=Standing,
         summary="Say yes to the next N like this one",
+    ),
+    Endpoint(
+        "POST",
+        "/approvals/{id}/narrow",
+        Right.ANSWER,
+        narrow_approval,
+        body=NarrowBody,
+        answer=Approval,
+        about="/approvals/{id}",
+        summary="Say yes to less than was asked",
     ),
     Endpoint(
         "POST",
