@@ -109,7 +109,7 @@ class Gatekeeper:
         self._clock = clock
         self._inflight: dict[int, Action] = {}
         self._begun: dict[tuple[str, str], str] = {}
-        self._held: OrderedDict[str, _Judged] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str], _Judged] = OrderedDict()
         self._abandoned: set[asyncio.Future[None]] = set()
 
     def preview(self, request: Request) -> tuple[Action, BoundaryResult]:
@@ -138,6 +138,8 @@ class Gatekeeper:
         told, waited = False, ""
         while True:
             judged = self._judge(request)
+            if judged.proposal.asks:
+                self._keep(judged)
             if len(self._inflight) >= INFLIGHT_MAX:
                 return self._refused(judged, _denied("overloaded", "too many actions are in flight"))
             try:
@@ -162,7 +164,6 @@ class Gatekeeper:
             approval = sequenced.approval
             if approval is None:
                 return self._refused(judged, sequenced)
-            self._keep(approval.id, judged)
             if on_held is not None and not told:
                 told = True
                 on_held(approval)
@@ -172,20 +173,21 @@ class Gatekeeper:
             waited = approval.id
             await self._hub.wait(approval.id, min(left, self._recheck_seconds(approval)))
 
-    def _keep(self, approval_id: str, judged: _Judged) -> None:
-        """Remember what is asked about, so that a person can make it smaller. Lost with the process: nothing else holds
+    def _keep(self, judged: _Judged) -> None:
+        """Remember what may be asked about, so that a person can make it smaller. Lost with the process: nothing else holds
         an action with its secrets."""
-        self._held[approval_id] = judged
-        self._held.move_to_end(approval_id)
+        key = (judged.proposal.action.run, judged.proposal.digest)
+        self._held[key] = judged
+        self._held.move_to_end(key)
         while len(self._held) > HELD_MAX:
             self._held.popitem(last=False)
 
     def narrowed(
-        self, approval_id: str, changes: Mapping[str, str]
+        self, approval: Approval, changes: Mapping[str, str]
     ) -> tuple[Proposal, Proposal, tuple[Narrowing, ...]] | None:
         """What was asked, the same with `changes`, both as judged now, and what its codec can lower. None where it is
         not remembered. Raises `NotNarrower`."""
-        held = self._held.get(approval_id)
+        held = self._held.get((approval.run, approval.digest))
         if held is None:
             return None
         codec, action = held.codec, held.proposal.action

@@ -33,11 +33,11 @@ class Narrower:
     hub: Hub
     gatekeeper: Gatekeeper
 
-    def proposed(self, approval_id: str, changes: Mapping[str, str]) -> Proposal:
+    def proposed(self, approval: Approval, changes: Mapping[str, str]) -> Proposal:
         """The smaller action, priced and judged; nothing is recorded. Raises `UsageError` where it is not smaller, and
         `ConflictError` where this server does not hold the action."""
         try:
-            found = self.gatekeeper.narrowed(approval_id, changes)
+            found = self.gatekeeper.narrowed(approval, changes)
             if found is None:
                 raise ConflictError(
                     "this server does not hold the action any more",
@@ -65,7 +65,10 @@ class Narrower:
     ) -> Approval:
         """One person's yes to less. Returns the smaller question: approved where nobody else is asked. Raises
         `UsageError` and `ConflictError`."""
-        after = self.proposed(approval_id, changes)
+        asked = await self.store.approval(approval_id)
+        if asked is None:
+            raise ConflictError(f"there is no approval `{approval_id}`", kind=Conflict.NOT_FOUND)
+        after = self.proposed(asked, changes)
         now, new_id = self.clock.now(), self.ids.new()
 
         def decide(facts: Facts) -> tuple[Changes, tuple[Approval, Approval]]:
