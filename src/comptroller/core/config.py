@@ -36,6 +36,7 @@ from comptroller.core.config_notify import (
     WebhookChannelConfig,
     WeeklyConfig,
 )
+from comptroller.core.config_oidc import OidcConfig, OidcGroupConfig, OidcSecretConfig
 from comptroller.core.currency import CODE_PATTERN, DOLLAR, Display, ExchangeRate, display_in
 from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import PRICE_AGE_DAYS_DEFAULT, USD_MICROS_PER_USD, Unit
@@ -642,7 +643,7 @@ _NOTIFY = (NotifyConfig, RouteConfig, QuietConfig, WeeklyConfig, *_CHANNELS)
 def _near(word: str) -> str:
     parts = (Config, TeamConfig, PersonConfig, LimitConfig, AgentConfig, BudgetConfig, CredentialConfig, ServiceConfig)
     more = (PricesConfig, RetentionConfig, ApprovalsConfig, DeputyConfig, QuestionsConfig)
-    console = (ConsoleConfig, ConsoleTlsConfig, *_NOTIFY)
+    console = (ConsoleConfig, ConsoleTlsConfig, OidcConfig, OidcSecretConfig, OidcGroupConfig, *_NOTIFY)
     names = sorted(
         {field.alias or name for part in (*parts, *more, *console) for name, field in part.model_fields.items()}
     )

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from comptroller.core.config_oidc import OidcConfig
+
 PREFIX_PATTERN = r"^(/[A-Za-z0-9][A-Za-z0-9._~-]{0,62}){1,8}$"
 LISTEN_DEFAULT = "127.0.0.1:0"
 
@@ -37,6 +39,7 @@ class ConsoleConfig(_Part):
     prefix: str = ""
     trusted_proxies: tuple[str, ...] = Field(default=(), strict=False, max_length=32)
     tls: ConsoleTlsConfig | None = None
+    oidc: OidcConfig | None = None
 
     @field_validator("listen")
     @classmethod

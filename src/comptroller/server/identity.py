@@ -6,6 +6,7 @@ import pwd
 import re
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from comptroller.core.api_token import ApiToken
@@ -81,6 +82,22 @@ def caller_of_account(name: str, *, config: Config, owner: bool, via: str) -> Ca
     if name not in config.people and not owner:
         return None
     return _caller(name, config, owner=owner, via=via, assurance=Assurance.SESSION)
+
+
+def caller_of_provider(name: str, said: Sequence[str], *, config: Config) -> Caller | None:
+    """Who an OpenID provider says somebody is: with what `people` gives the name, and what its groups mean here. None
+    where neither gives anything, and where no provider is configured any more."""
+    oidc = config.console.oidc
+    if oidc is None:
+        return None
+    groups, roles = oidc.means(said)
+    known = config.people.get(name)
+    if known is not None:
+        groups, roles = groups | set(known.groups), roles | set(known.roles)
+    if known is None and not roles:
+        return None
+    person = Person(name=name, groups=groups, via="session:oidc", assurance=Assurance.SESSION)
+    return Caller(person=person, roles=roles)
 
 
 def caller_of_token(token: ApiToken, *, config: Config) -> Caller | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from comptroller.core.account import Account
 from comptroller.core.api_token import ApiToken
@@ -16,7 +17,8 @@ from comptroller.core.role import Right
 from comptroller.core.strong_yes import host_of
 from comptroller.server.accounts import Accounts, Where, new_account
 from comptroller.server.desk import Desk
-from comptroller.server.identity import Caller, caller_of, caller_of_account
+from comptroller.server.identity import Caller, caller_of, caller_of_account, caller_of_provider
+from comptroller.server.oidc import Provider, Recognised
 from comptroller.server.operations import ForbiddenError, NotFoundError, demand
 from comptroller.server.passkey import Passkeys
 from comptroller.server.render import Json, time_text
@@ -25,6 +27,7 @@ from comptroller.server.sessions import Session, Sessions
 from comptroller.server.tokens import Tokens
 
 LINK = "link"
+OIDC = "oidc"
 
 
 class Persons:
@@ -36,6 +39,7 @@ class Persons:
         self.tokens = Tokens(people=desk.people, config=self._config)
         self.sessions = Sessions(desk.clock, know=self.caller_now)
         self.passkeys: Passkeys | None = None
+        self._provider: Provider | None = None
 
     def at(self, origins: tuple[str, ...]) -> None:
         """Passkeys belong to the first of these hosts that can have any: not to an IP address."""
@@ -50,7 +54,29 @@ class Persons:
         if session.how == LINK and person.via.startswith("uid:"):
             uid = int(person.via.removeprefix("uid:"))
             return caller_of(uid, config=self._config(), owner_uid=self._desk.owner_uid)
+        if session.how == OIDC:
+            return caller_of_provider(person.name, session.said, config=self._config())
         return caller_of_account(person.name, config=self._config(), owner=session.caller.owner, via=person.via)
+
+    def provider(self, redirect_uri: str) -> Provider | None:
+        """The OpenID provider as it is configured now; what is under way stays as long as that does."""
+        config = self._config().console.oidc
+        if config is None:
+            self._provider = None
+        elif self._provider is None or (self._provider.config, self._provider.redirect_uri) != (config, redirect_uri):
+            folder = Path(self._desk.config_path).parent
+            self._provider = Provider(config=config, clock=self._desk.clock, redirect_uri=redirect_uri, folder=folder)
+        return self._provider
+
+    def caller_of_provider(self, found: Recognised) -> Caller:
+        """Who came back from the provider. Raises `ForbiddenError` for who has no place here."""
+        caller = caller_of_provider(found.name, found.said, config=self._config())
+        if caller is None:
+            raise ForbiddenError(
+                f"`{found.name}` is known to the provider, and is no person here",
+                hint="an administrator names them under people, or one of their groups under console.oidc.groups",
+            )
+        return caller
 
     def where(self, session: Session) -> Where:
         """From where a session came."""

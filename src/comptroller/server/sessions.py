@@ -35,7 +35,7 @@ class Session:
     """A person's browser. `csrf` is what every form carries; `notice` is shown once.
 
     `how` they signed in (`link`, `passkey`, `password`, `oidc`), and when they last proved who they are. `rotate`: what
-    they may do changed, so the cookie is due for another.
+    they may do changed, so the cookie is due for another. `said` are the groups an OpenID provider named.
     """
 
     caller: Caller
@@ -50,6 +50,7 @@ class Session:
     address: str = ""
     agent: str = ""
     rotate: bool = False
+    said: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ class Sessions:
 
     # ------------------------------------------------------------ sessions
 
-    def open(self, caller: Caller, *, how: str, address: str = "", agent: str = "") -> str:
+    def open(self, caller: Caller, *, how: str, address: str = "", agent: str = "", said: tuple[str, ...] = ()) -> str:
         """The cookie of a new session for somebody who proved who they are."""
         now = self.clock.now()
         self._sessions = {key: item for key, item in self._sessions.items() if _alive(item, now)}
@@ -110,6 +111,7 @@ class Sessions:
             seen_at=now,
             address=address,
             agent=agent,
+            said=said,
         )
         return cookie
 

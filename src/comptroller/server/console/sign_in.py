@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 import segno
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from comptroller.core.account import PASSKEY_NAME_CHARS_MAX, Account
+from comptroller.core.audit import EntryKind
 from comptroller.core.errors import ComptrollerError, RefusedError
 from comptroller.core.password import LENGTH_MIN
 from comptroller.server.accounts import AGENT_CHARS_MAX, Where, WrongError
+from comptroller.server.neutral import neutral
+from comptroller.server.oidc import BEGUN_SECONDS_MAX, Provider
 from comptroller.server.passkey import PasskeyError, Passkeys, credential_of
 from comptroller.server.problem import Body, parsed, problem, problem_of
 from comptroller.server.throttle import TooManyError
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from comptroller.server.console.app import Console
 
 VISITOR = "visitor:"
+BROWSER = "comptroller-oidc"
 SECRET_CHARS_MAX = 200
 PASSWORD_CHARS_MAX = 1024
 QR_SCALE = 4
@@ -84,6 +88,8 @@ def routes(console: Console) -> list[Route]:
         Route("/sign-in/passkey/begin", _told(door.begin_passkey), methods=["POST"]),
         Route("/sign-in/passkey", _told(door.passkey), methods=["POST"]),
         Route("/sign-in/password", _told(door.password), methods=["POST"]),
+        Route("/sign-in/oidc", _told(door.begin_provider), methods=["GET"]),
+        Route("/sign-in/oidc/back", _told(door.provider_back), methods=["GET"]),
         Route("/enrol", door.enrol_page, methods=["GET"]),
         Route("/enrol/begin", _told(door.begin_enrol), methods=["POST"]),
         Route("/enrol/passkey", _told(door.enrol_passkey), methods=["POST"]),
@@ -99,7 +105,13 @@ class _Door:
 
     async def page(self, request: Request) -> Response:
         """`GET /sign-in`."""
-        return self._console.outside("sign_in.html", {"passkeys": self._persons.passkeys is not None})
+        return self._console.outside(
+            "sign_in.html", {"passkeys": self._persons.passkeys is not None, "oidc": self._oidc}
+        )
+
+    @property
+    def _oidc(self) -> bool:
+        return self._console.desk.config.console.oidc is not None
 
     async def begin_passkey(self, request: Request) -> Response:
         """Any passkey of this console will do: nobody is named, so nobody learns who exists."""
@@ -130,6 +142,56 @@ class _Door:
             body.name.strip().lower(), body.password, body.code, where_of(self._console, request)
         )
         return self._signed_in(request, account, "password")
+
+    # ------------------------------------------------------------ an OpenID provider
+
+    async def begin_provider(self, request: Request) -> Response:
+        """Off to the provider. A cookie of its own comes back from there: the session's never travels so."""
+        url, browser = await self._provider().begin()
+        response = RedirectResponse(url, status_code=303)
+        response.set_cookie(
+            BROWSER,
+            browser,
+            max_age=BEGUN_SECONDS_MAX,
+            path=f"{self._console.address.prefix}/sign-in/oidc/back",
+            httponly=True,
+            samesite="lax",
+            secure=self._console.address.secure,
+        )
+        return response
+
+    async def provider_back(self, request: Request) -> Response:
+        """Back from the provider. The page goes on by itself: a strict cookie is not sent on the way from elsewhere."""
+        asked, where = request.query_params, where_of(self._console, request)
+        try:
+            found = await self._provider().finish(
+                state=asked.get("state", ""),
+                code=asked.get("code", ""),
+                browser=request.cookies.get(BROWSER, ""),
+                issuer=asked.get("iss", ""),
+            )
+            caller = self._persons.caller_of_provider(found)
+        except RefusedError as error:
+            await self._accounts.tell_refused(error.message, where)
+            values = {"told": neutral(error.message), "hint": neutral(error.hint)}
+            return self._console.outside("not_in.html", values, status=403)
+        for old in self._console.address.cookies(request):
+            self._console.sessions.end(old)
+        cookie = self._console.sessions.open(
+            caller, how="oidc", address=where.address, agent=where.agent, said=found.said
+        )
+        body: dict[str, object] = {"person": found.name, "how": "OpenID", "groups": sorted(caller.person.groups)}
+        await self._accounts.note(EntryKind.PERSON_SIGNED_IN, body, where)
+        response = self._console.outside("going_in.html", {"next": self._console.address.url("")})
+        self._console.address.give_cookie(response, cookie)
+        return response
+
+    def _provider(self) -> Provider:
+        address = self._console.address
+        found = self._persons.provider(f"{address.origin}{address.prefix}/sign-in/oidc/back")
+        if found is None:
+            raise RefusedError("no OpenID provider is configured", hint="see console.oidc in comptroller.yaml")
+        return found
 
     # ------------------------------------------------------------ enrolment
 
