@@ -27,6 +27,7 @@ def apprise_channel(config: AppriseChannelConfig, secrets: Secrets) -> Channel:
         import apprise  # noqa: F401
     except ImportError as error:
         raise MissingError("apprise is not installed", hint="pip install 'comptroller[notify]'") from error
+    _LOGGER.addHandler(logging.NullHandler())
     _LOGGER.propagate = False  # What it logs may hold addresses; the reason is read from it and said by us.
     return AppriseChannel(config, secrets)
 
