@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.notify.notify_kit import KEY, OLD_KEY, Receiver
 
@@ -137,15 +136,13 @@ async def ended(loop: asyncio.AbstractEventLoop) -> None:
 @contextmanager
 def mail_service() -> Iterator[Service]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
-    # Its own start asks the port it was given, which 0 is not.
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     servers: list[asyncio.Server] = []
 
     def serve() -> None:
         asyncio.set_event_loop(loop)
-        servers.append(loop.run_until_complete(loop.create_server(controller.factory, "127.0.0.1", 0)))
+        servers.append(loop.run_until_complete(loop.create_server(lambda: SMTP(box, loop=loop), "127.0.0.1", 0)))
         ready.set()
         loop.run_forever()
 

@@ -20,7 +20,7 @@ def week_of(text: str) -> tuple[datetime, datetime]:
     """`2026-W47` as its first moment and the first one after it, in UTC. Raises `UsageError`."""
     try:
         year, _, week = text.partition("-W")
-        if len(year) != 4 or len(week) != 2:
+        if len(year) != 4 or len(week) != 2 or not text.isascii():
             raise ValueError
         monday = date.fromisocalendar(int(year), int(week), 1)
     except ValueError as error:
