@@ -15,6 +15,9 @@ from comptroller.server.neutral import neutral
 from comptroller.server.words import short_id
 
 SENTENCE_CHARS_MAX = 2_000
+RUN_CHARS_MIN = 6
+ROWS_MAX = 200
+"""What is answered at once, at most."""
 
 
 narrow_option = click.option(
@@ -160,6 +163,7 @@ def offers_command(as_json: bool, config: Path | None) -> None:
 
 @click.command()
 @click.argument("key", required=False)
+@click.option("--run", "run", help="Everything that waits in this run as one table, alike or not.")
 @click.option("--approve", "answer", flag_value="approve", help="Say yes to each of them.")
 @click.option("--reject", "answer", flag_value="reject", help="Say no to each of them.")
 @click.option("--comment", default="", help="Kept in the log; with --reject told to the agent.")
@@ -167,17 +171,23 @@ def offers_command(as_json: bool, config: Path | None) -> None:
 @json_option
 @config_option
 def batch(
-    key: str | None, answer: str | None, comment: str, ceiling_usd: str | None, as_json: bool, config: Path | None
+    key: str | None,
+    run: str | None,
+    answer: str | None,
+    comment: str,
+    ceiling_usd: str | None,
+    as_json: bool,
+    config: Path | None,
 ) -> None:
     """Show what waits, the like of it together; with KEY one batch as a table, which may be answered at once."""
     with Client(config) as client:
         found = client.get("/v1/batches")["batches"]
-        if key is None:
+        if key is None and run is None:
             if answer:
                 raise UsageError("which batch?", hint="comptroller approvals batch lists them by key")
             _print_batches(found, as_json)
             return
-        one = _batch(found, key)
+        one = _of_run(found, run) if run is not None else _batch(found, key or "")
         if answer is None:
             print_json(one) if as_json else _print_table(one)
             return
@@ -198,6 +208,24 @@ def batch(
         click.echo(f"{done['answered']} of {done['asked']} answered")
     if done["answered"] < done["asked"]:
         raise click.exceptions.Exit(1)
+
+
+def _of_run(found: Sequence[Mapping[str, Any]], run: str) -> Mapping[str, Any]:
+    """All batches of one run as one table; each row says what it does."""
+    mine = [
+        one for one in found if len(run) >= RUN_CHARS_MIN and (one["run"].startswith(run) or one["run"].endswith(run))
+    ]
+    if len({one["run"] for one in mine}) != 1:
+        raise RefusedError(f"nothing waits in one run called `{run}`", hint="comptroller approvals batch")
+    rows = [{**row, "resources": [], "own": []} for one in mine for row in one["rows"]][:ROWS_MAX]
+    return {
+        **mine[0],
+        "key": f"--run {mine[0]['run']}",
+        "count": len(rows),
+        "common": [],
+        "operation": "action",
+        "rows": rows,
+    }
 
 
 def _batch(found: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, Any]:

@@ -174,8 +174,8 @@ class Gatekeeper:
             await self._hub.wait(approval.id, min(left, self._recheck_seconds(approval)))
 
     def _keep(self, judged: _Judged) -> None:
-        """Remember what may be asked about, so that a person can make it smaller. Lost with the process: nothing else holds
-        an action with its secrets."""
+        """Remember what may be asked about, so that a person can make it smaller. Lost with the process: nothing else
+        holds an action with its secrets."""
         key = (judged.proposal.action.run, judged.proposal.digest)
         self._held[key] = judged
         self._held.move_to_end(key)
