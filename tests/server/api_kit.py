@@ -12,7 +12,7 @@ import httpx
 from server_kit import ME, Place, configured, make_place, open_place
 
 from comptroller.core.approval import Assurance, Person
-from comptroller.core.role import ROLE_RIGHTS, Role
+from comptroller.core.role import Role, rights_of
 from comptroller.server.identity import Caller
 
 API = "/api/v1"
@@ -20,16 +20,19 @@ API = "/api/v1"
 
 def with_roles() -> dict[str, object]:
     """One person a role, and the one we are."""
-    return {ME: {"groups": ["approvers"]}} | {
-        f"one-{role.value}": {"groups": ["approvers"], "roles": [role.value]} for role in Role
-    }
+    return (
+        {ME: {"groups": ["approvers"]}}
+        | {f"one-{role.value}": {"groups": ["approvers"], "roles": [role.value]} for role in Role}
+        | {"one-all": {"groups": ["approvers"], "roles": [role.value for role in Role]}}
+    )
 
 
-async def token_of(place: Place, role: Role) -> str:
-    """A token that may all its person may."""
-    person = Person(name=f"one-{role.value}", groups=frozenset({"approvers"}), via="uid:1", assurance=Assurance.SOCKET)
-    caller = Caller(person=person, roles=frozenset({role}))
-    rights = [right.value for right in ROLE_RIGHTS[role]]
+async def token_of(place: Place, role: Role | None) -> str:
+    """A token that may all its person may; without a role, of the person who has every one."""
+    name = f"one-{role.value if role else 'all'}"
+    person = Person(name=name, groups=frozenset({"approvers"}), via="uid:1", assurance=Assurance.SOCKET)
+    caller = Caller(person=person, roles=frozenset({role} if role else Role))
+    rights = [right.value for right in rights_of(caller.roles)]
     text, _ = await place.house.persons.tokens.make(caller, name="test", rights=rights, scopes=(), days=1)
     return text
 
@@ -50,7 +53,7 @@ def over_tcp(place: Place, token: str = "") -> httpx.AsyncClient:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[tuple[str, dict[Role, str], Place]]:
+def served(folder: Path) -> Iterator[tuple[str, dict[Role | None, str], Place]]:
     """An installation in a thread of its own, for clients that block: its address and a token a role."""
     ready, done = threading.Event(), asyncio.Event()
     found: dict[str, object] = {}
@@ -59,7 +62,7 @@ def served(folder: Path) -> Iterator[tuple[str, dict[Role, str], Place]]:
         async with opened(folder) as place:
             run = await place.run()
             held = await place.held(run)
-            tokens = {role: await token_of(place, role) for role in Role}
+            tokens = {role: await token_of(place, role) for role in (*Role, None)}
             found.update(origin=place.house.page_origin, tokens=tokens, place=place, run=run, held=held)
             found["loop"] = asyncio.get_running_loop()
             ready.set()

@@ -21,6 +21,7 @@ import click
 
 from comptroller.cli import changed
 from comptroller.cli.client import config_option, config_path
+from comptroller.cli.outcome import FAILED, check_summary, parse_fail_on, read_outcome, write_summary
 from comptroller.cli.publish import Doors, parse_places
 from comptroller.cli.reach import NotStartedError, reach
 from comptroller.cli.voice import Voice, screen_taken
@@ -91,6 +92,13 @@ _voice = Voice()
 )
 @click.option("--diff", is_flag=True, help="At the end, show what changed in the workspace, and what of it runs later.")
 @click.option("--json-summary", type=click.Path(path_type=Path), help="Write the summary at the end to this file.")
+@click.option("--fail-on", metavar="VERDICTS", help="End with 1 where the run had a verdict: deny, hold or deny,hold.")
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what became of each action to FILE: .md Markdown (added to what is there), .xml JUnit.",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 @config_option
 @click.pass_context
@@ -110,14 +118,19 @@ def run(
     listen: str | None,
     diff: bool,
     json_summary: Path | None,
+    fail_on: str | None,
+    summary: Path | None,
     command: tuple[str, ...],
     config: Path | None,
 ) -> None:
     """Run COMMAND as an agent in its box: comptroller run -- python agent.py.
 
-    Ends with the command's exit code (128+N on a signal); 124 ended by brake or limit, 125 could not start or lost its
-    wall, 126 and 127 the command cannot be run or is not there.
+    Ends with the command's exit code (128+N on a signal), or with 1 where that is 0 and the run had a verdict of
+    --fail-on; 124 ended by brake or limit, 125 could not start or lost its wall, 126 and 127 the command cannot be run
+    or is not there.
     """
+    failing = parse_fail_on(fail_on)
+    check_summary(summary)
     _voice.marks = (*(["observed"] if observe else []), *(["no box"] if unsafe_no_box else []))
     external = layer == EXTERNAL_LAYER
     if external:
@@ -186,7 +199,26 @@ def run(
         limited = {} if session.limited is None else {"limited": session.limited}
         document = {"exit_code": code, **session.summary, **limited, **changes}
         json_summary.write_text(json.dumps(document, indent=2, ensure_ascii=True) + "\n", "utf-8")
+    if failing or summary is not None:
+        code = conclude(path, session.run_id, code, failing=failing, summary=summary)
     ctx.exit(code)
+
+
+def conclude(path: Path, run_id: str, code: int, *, failing: tuple[str, ...], summary: Path | None) -> int:
+    """Read what became of the run and tell it; the exit code. The command's own failure goes before a verdict, and a
+    log that cannot be read is no success."""
+    try:
+        outcome = read_outcome(path, run_id)
+        had = outcome.failing(failing)
+        code = code or (FAILED if had else 0)
+        if summary is not None:
+            write_summary(summary, outcome, exit_code=code)
+    except (ComptrollerError, OSError) as error:
+        say(f"what became of the run cannot be told: {error}")
+        return code or FAILED
+    if had:
+        say(f"failed, as --fail-on {','.join(failing)} wants it: {had}")
+    return code
 
 
 def choose_agent(settings: Config, folder: Path, here: Path) -> str:
@@ -250,6 +282,7 @@ class Session:
         self._listen = listen
         self.summary: Mapping[str, object] = {}
         self.limited: Mapping[str, object] | None = None
+        self.run_id = ""
         self._connection = connection
         self._start = start
         self._template = template
@@ -269,6 +302,7 @@ class Session:
         try:
             await channel.send(self._start)
             started = await self._expect(channel, "started")
+            self.run_id = str(started.get("run", ""))
             with self._launch(started) as self._box:
                 if self._box.sockets:
                     self._hand_over(self._box)
