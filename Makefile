@@ -1,6 +1,6 @@
 # One command each; every target sets up what it needs. PYTHON=python3.12 picks the interpreter.
 .POSIX:
-.PHONY: help setup system demo test check doctor bench nightly lock
+.PHONY: help setup system demo test check doctor bench nightly lock pictures
 RUN = .venv/bin/python
 BENCHES = decide gateway meaning box ledger storm crash
 
@@ -12,6 +12,7 @@ help:
 	@echo "make bench    every benchmark, quickly, each beside its peer"
 	@echo "make nightly  long fuzz and storm profiles"
 	@echo "make setup    only the development environment"
+	@echo "make pictures the console's pages, taken anew for the documentation"
 	@echo "make lock     resolve the lock files in requirements/ anew"
 
 setup:
@@ -48,3 +49,6 @@ nightly: system setup
 
 lock: setup
 	@sh requirements/lock.sh
+
+pictures: system setup
+	COMPTROLLER_PICTURES=docs/pictures/console $(RUN) -m pytest tests/console -q -k accessible

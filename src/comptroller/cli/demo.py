@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -185,11 +185,17 @@ class _Play:
             result.expected_usd_micros = sum(int(row["usd_micros"] or 0) for row in used)
             self._estate(result, control)
             if self.keep:
-                self.screen.plain()
-                click.prompt("Look around; Enter ends the demo", default="", show_default=False, err=True)
+                self._stay(control)
         self._verify(result, earlier)
         self._compare(result)
         return result
+
+    def _stay(self, control: Client) -> None:
+        """Hand the person a fresh link to the console, both incidents in it, until they have seen enough."""
+        self.screen.plain()
+        self.screen.line("demo", f"the console: {control.post('/v1/page-link')['url']}", "bright_white")
+        with suppress(click.Abort):
+            click.prompt("Look around; Enter or Ctrl-C ends the demo", default="", show_default=False, err=True)
 
     def _estate(self, result: Result, control: Client) -> None:
         """What the agents leave behind, as the books have it and as the cloud has it; then it is stopped."""

@@ -245,7 +245,7 @@ export const onKey = (key, told, call) => {
   list.append(term, text);
 };
 
-let going = 0;
+let going = -Infinity;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.target.closest("input, textarea, select, [contenteditable]")) {
@@ -254,7 +254,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (document.querySelector("dialog[open]")) return;
   if (performance.now() - going < 1500) {
-    going = 0;
+    going = -Infinity;
     const link = document.querySelector(`.rail a[data-key="${CSS.escape(event.key)}"]`);
     if (link) {
       event.preventDefault();
