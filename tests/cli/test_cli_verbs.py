@@ -62,6 +62,18 @@ def test_init_writes_a_configuration_that_loads(home: Path) -> None:
     assert "comptroller run -- python agent.py" in done.output
 
 
+def test_init_for_a_team_asks_others_than_the_owner(home: Path) -> None:
+    done = call("init", "--pack", "team")
+    assert done.exit_code == 0 and "nobody can answer" in done.output, done.output
+    config = load_config(home / "comptroller.yaml")
+    assert [file.name for file in (home / "policies").iterdir()] == ["team.cedar"]
+    assert "owner" in config.approvals.asking().exclude
+    boundary = load_boundary(config, home / "comptroller.yaml")
+    asking = [rule.obligation for rule in boundary.rules if rule.obligation is not None]
+    assert len(asking) == 10 and all("owner" in item.exclude for item in asking)
+    assert call("init", "somewhere", "--pack", "other").exit_code == 2
+
+
 def test_init_takes_over_model_keys_by_name_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     assert call("init").exit_code == 0
@@ -159,7 +171,7 @@ def test_verbs_against_a_server(served: Served) -> None:
     assert missing.exit_code == 1 and "there is no approval" in missing.stderr
     assert call("approvals", "list", "--state", "odd").exit_code == 2
     link = call("approvals", "open", "--print")
-    assert link.stdout.startswith("http://127.0.0.1:") and "/login#" in link.stdout
+    assert link.stdout.startswith("http://localhost:") and "/login#" in link.stdout
     assert call("freeze", "shop", "--reason", "look").output == "frozen: shop\n"
     assert json.loads(call("thaw", "shop", "--json").stdout)["did"] == "thaw"
     lines = call("tail").output.splitlines()
@@ -180,7 +192,7 @@ def test_the_link_is_in_no_argument(served: Served, home: Path) -> None:
     )
     url = said.stdout.strip()
     page = Path(opened.read_text().strip().removeprefix("file://"))
-    assert url.startswith("http://127.0.0.1:") and url in page.read_text()
+    assert url.startswith("http://localhost:") and url in page.read_text()
     assert page.stat().st_mode & 0o777 == 0o600
 
 

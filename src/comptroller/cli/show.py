@@ -49,6 +49,10 @@ def approval_row(approval: Mapping[str, Any]) -> str:
     state = approval["state"] if approval["state"] != "pending" else f"{seconds_text(left)} left"
     grant = f", grant {approval['grant']}" if approval["grant"] != "none" else ""
     colour = {"pending": "yellow", "approved": "green", "rejected": "red"}.get(approval["state"])
+    if approval["delayed"]:
+        grant = f", holds from {approval['usable_at']}"
+    if approval["state"] == "pending" and approval["progress"]:
+        state = f"{state}, {neutral(approval['progress'])}"
     return (
         f"{click.style(neutral_name(approval['id']), bold=True)}  "
         f"{click.style(f'{state}{grant}', fg=colour)}  {neutral_name(approval['agent'])}\n"
