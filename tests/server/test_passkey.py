@@ -252,6 +252,10 @@ def test_ceremonies_are_bounded_and_one_browser_pushes_out_only_its_own() -> Non
     for _ in range(CEREMONIES_MAX * 2):
         desk.passkeys.begin_login("flood")
     desk.finish(mine, asked, desk.browser.get(mine["publicKey"]))
+    for number in range(CEREMONIES_MAX * 2):
+        desk.passkeys.begin_login(f"visitor:{number}")
+    again = desk.begin(asked)
+    desk.browser.get(again["publicKey"])
     for number in range(CEREMONIES_MAX):
         try:
             desk.passkeys.begin_login(f"flood{number}")

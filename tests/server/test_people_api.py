@@ -17,6 +17,9 @@ from comptroller.core.errors import ConflictError
 from comptroller.core.role import Role
 from comptroller.core.strong_yes import padless
 from comptroller.core.verdict import Obligation
+from comptroller.server.api.endpoint import Endpoint
+from comptroller.server.api.serve import check_scopes
+from comptroller.server.api.table import ENDPOINTS
 from comptroller.server.identity import Caller, caller_of_account
 from comptroller.server.operations import ForbiddenError
 from comptroller.testing.authenticator import Authenticator
@@ -70,7 +73,11 @@ async def test_a_token_for_one_agent_answers_for_no_other(place: Place) -> None:
         text, token = await persons.tokens.make(owner, name="one", scopes=scopes)
         caller = await persons.tokens.caller(text)
         assert caller is not None
-        answer = place.house._api._operations.approve(caller, held.id)  # type: ignore[union-attr]
+        operations = place.house._api._operations  # type: ignore[union-attr]
+        assert len((await operations.approvals(caller))["approvals"]) == int(passes)
+        shown = [each.path for each in ENDPOINTS if _open_to(caller, each)]
+        assert shown == ["/freeze", "/kill", *["/approvals"], *[f"/approvals/{{id}}{verb}" for verb in VERBS]]
+        answer = operations.approve(caller, held.id)
         if passes:
             assert (await answer)["state"] == "approved"
         else:
@@ -80,6 +87,17 @@ async def test_a_token_for_one_agent_answers_for_no_other(place: Place) -> None:
     vote = next(each for each in await entries(place) if each["kind"] == "approval.approved")
     assert vote["body"]["via"] == "token:one"  # type: ignore[index]
     assert vote["body"]["assurance"] == "token"  # type: ignore[index]
+
+
+VERBS = ("", "/approve", "/reject")
+
+
+def _open_to(caller: Caller, endpoint: Endpoint) -> bool:
+    try:
+        check_scopes(caller, endpoint)
+    except ForbiddenError:
+        return False
+    return True
 
 
 def _person(place: Place):  # type: ignore[no-untyped-def]

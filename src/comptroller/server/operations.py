@@ -102,7 +102,9 @@ class Operations:
 
     async def approval(self, caller: Caller, name: str) -> Json:
         """One approval by id or by an unambiguous beginning or end of it."""
-        return await self._shown(caller, await self.find_approval(name))
+        found = await self.find_approval(name)
+        await self.within(caller, found.run)
+        return await self._shown(caller, found)
 
     async def find_approval(self, name: str) -> Approval:
         """The approval called `name`. Raises `NotFoundError`, or `UsageError` where several are meant."""
@@ -339,6 +341,7 @@ class Operations:
                 each, person=person, path=paths.get(each.run, ""), budgets=budgets, now=now, hats=hats, people=people
             )
             for each in approvals
+            if caller.covers(paths.get(each.run, ""))
         ]
 
     async def within(self, caller: Caller, run_id: str) -> None:

@@ -21,6 +21,8 @@ from comptroller.ports import Clock
 CEREMONY_SECONDS_MAX = 120
 CEREMONIES_MAX = 512
 NONCE_BYTES = 32
+VISITOR = "visitor:"
+"""Begins the name of a holder who is not signed in: theirs give way first."""
 ALGORITHMS = (
     COSEAlgorithmIdentifier.EDDSA,
     COSEAlgorithmIdentifier.ECDSA_SHA_256,
@@ -221,6 +223,9 @@ class Passkeys:
         mine = [key for key, item in self._open.items() if item.holder == begun.holder]
         for key in mine[: max(0, len(mine) - 3)]:
             del self._open[key]
+        strangers = [key for key, item in self._open.items() if item.holder.startswith(VISITOR)]
+        if len(self._open) >= CEREMONIES_MAX and strangers:
+            del self._open[strangers[0]]
         if len(self._open) >= CEREMONIES_MAX:
             raise RefusedError("too many sign-ins are under way; try again in a moment")
         handle = secrets.token_urlsafe(16)

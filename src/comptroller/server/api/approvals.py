@@ -215,8 +215,11 @@ ENDPOINTS = (
         listing="approvals",
         volatile=_VOLATILE,
         summary="Approvals, newest first",
+        scoped=True,
     ),
-    Endpoint("GET", _ONE, Right.READ, get_approval, answer=Approval, volatile=_VOLATILE, summary="One approval"),
+    Endpoint(
+        "GET", _ONE, Right.READ, get_approval, answer=Approval, volatile=_VOLATILE, summary="One approval", scoped=True
+    ),
     Endpoint(
         "POST",
         f"{_ONE}/approve",
@@ -226,9 +229,18 @@ ENDPOINTS = (
         answer=Approval,
         about=_ONE,
         summary="Say yes to exactly this action, once",
+        scoped=True,
     ),
     Endpoint(
-        "POST", f"{_ONE}/reject", Right.ANSWER, reject, body=No, answer=Approval, about=_ONE, summary="Say no to it"
+        "POST",
+        f"{_ONE}/reject",
+        Right.ANSWER,
+        reject,
+        body=No,
+        answer=Approval,
+        about=_ONE,
+        summary="Say no to it",
+        scoped=True,
     ),
     Endpoint(
         "POST",

@@ -117,6 +117,7 @@ class Endpoint:
     that this changes: with `If-Match` it must still be as the caller saw it; `volatile` are members counted afresh at
     every reading, which an ETag does not cover. `must_match` demands `If-Match`. `secret`: the answer is shown once
     and kept nowhere. `socket_only`: not over TCP.
+    `scoped`: its handler looks at what the caller's token is for; nothing else is open to a token of some scopes alone.
     """
 
     method: Method
@@ -134,6 +135,7 @@ class Endpoint:
     must_match: bool = field(default=False, kw_only=True)
     secret: bool = field(default=False, kw_only=True)
     socket_only: bool = field(default=False, kw_only=True)
+    scoped: bool = field(default=False, kw_only=True)
 
     @property
     def name(self) -> str:

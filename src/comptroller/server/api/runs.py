@@ -92,7 +92,14 @@ ENDPOINTS = (
     Endpoint("GET", "/runs", Right.READ, list_runs, answer=Runs, listing="runs", summary="Runs, newest first"),
     Endpoint("GET", "/runs/{id}", Right.READ, get_run, answer=Run, summary="One run"),
     Endpoint(
-        "POST", "/freeze", Right.STOP, freeze, body=BrakeBody, answer=Braked, summary="Let nothing new of a scope leave"
+        "POST",
+        "/freeze",
+        Right.STOP,
+        freeze,
+        body=BrakeBody,
+        answer=Braked,
+        summary="Let nothing new of a scope leave",
+        scoped=True,
     ),
     Endpoint("POST", "/thaw", Right.OPERATE, thaw, body=BrakeBody, answer=Braked, summary="Let a frozen scope go on"),
     Endpoint(
@@ -103,5 +110,6 @@ ENDPOINTS = (
         body=BrakeBody,
         answer=Braked,
         summary="Freeze a scope, end its processes, its credentials and what it brought about",
+        scoped=True,
     ),
 )

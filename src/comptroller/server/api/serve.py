@@ -77,6 +77,7 @@ class Api:
                 if not surface.over_socket:
                     self.rate.take(f"{caller.person.name} {caller.person.via}")
                 check_right(caller, endpoint.right)
+                check_scopes(caller, endpoint)
                 if endpoint.method == "GET":
                     return await self._read(request, endpoint, caller, surface)
                 return await self._change(request, endpoint, caller, surface)
@@ -171,6 +172,15 @@ def check_right(caller: Caller, right: Right) -> None:
         raise ForbiddenError(
             f"`{caller.person.name}` may not do this: it takes the right `{right}`",
             hint=f"roles that carry it: {roles}; an administrator gives roles (people.NAME.roles)",
+        )
+
+
+def check_scopes(caller: Caller, endpoint: Endpoint) -> None:
+    """Raises `ForbiddenError` for a token of some scopes where nothing would look at them."""
+    if caller.scopes and not endpoint.scoped:
+        raise ForbiddenError(
+            f"a token for {', '.join(caller.scopes)} alone sees and answers approvals, freezes and kills: not this",
+            hint="make one without scopes: comptroller people tokens make NAME",
         )
 
 

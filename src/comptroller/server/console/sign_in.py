@@ -20,14 +20,13 @@ from comptroller.core.password import LENGTH_MIN
 from comptroller.server.accounts import AGENT_CHARS_MAX, Where, WrongError
 from comptroller.server.neutral import neutral
 from comptroller.server.oidc import BEGUN_SECONDS_MAX, Provider
-from comptroller.server.passkey import PasskeyError, Passkeys, credential_of
+from comptroller.server.passkey import VISITOR, PasskeyError, Passkeys, credential_of
 from comptroller.server.problem import Body, parsed, problem, problem_of
 from comptroller.server.throttle import TooManyError
 
 if TYPE_CHECKING:
     from comptroller.server.console.app import Console
 
-VISITOR = "visitor:"
 BROWSER = "comptroller-oidc"
 SECRET_CHARS_MAX = 200
 PASSWORD_CHARS_MAX = 1024
