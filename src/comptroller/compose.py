@@ -39,9 +39,12 @@ from comptroller.core.config import AgentConfig, Config
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
 from comptroller.core.epoch import Head, Restore, epoch_of, installation_of, origin_at
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
+from comptroller.core.plan import Intended
 from comptroller.core.verdict import Obligation
 from comptroller.decode import tags
 from comptroller.decode.described import DescribedCodec, Service
+from comptroller.decode.records import Case, Who, cloud
+from comptroller.decode.records import read as read_case
 from comptroller.decode.registry import CodecRegistry
 from comptroller.enforce.gateway import (
     Attachment,
@@ -74,9 +77,10 @@ from comptroller.engine.ledger import Ledger
 from comptroller.engine.narrower import Narrower
 from comptroller.engine.orders import Orders
 from comptroller.engine.people import People
+from comptroller.engine.plans import Plans
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
-from comptroller.engine.sequencer import Sequencer
+from comptroller.engine.sequencer import Proposal, Sequencer
 from comptroller.engine.settle import Settler
 from comptroller.engine.standing import StandingGrants
 from comptroller.engine.suspense import Suspense
@@ -401,6 +405,7 @@ class Engine:
     deputies: Deputies
     standing: StandingGrants
     narrower: Narrower
+    plans: Plans
     brakes: Brakes
     keeper: Keeper
     archivist: Archivist
@@ -482,6 +487,19 @@ def build_engine(
         owned=holdings.owned,
         targets=holdings.targets,
     )
+    standing = StandingGrants(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook)
+
+    def intended(item: Intended, agent: str, run: str) -> Proposal:
+        given = runbook.config.credentials
+        own = [given[name] for name in runbook.config.agents[agent].credentials if name in given]
+        account = next((each.account for each in own if each.service == "aws" and each.account), "")
+        members = {"service": item.service, "operation": item.operation, "input": dict(item.input)}
+        if item.region:
+            members["region"] = item.region
+        case = Case(id=item.name, source="plan", label="intended", kind=cloud.KIND, line=0, members=members)
+        recorded = read_case(case, Who(agent=agent, account=account)).actions[0]
+        return gatekeeper.planned(replace(recorded.action, agent=agent, run=run))
+
     return Engine(
         store=store,
         runbook=runbook,
@@ -495,7 +513,16 @@ def build_engine(
         holdings=holdings,
         approvals=Approvals(store=store, clock=clock, scribe=scribe, hub=hub, people=runbook),
         deputies=Deputies(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, people=runbook),
-        standing=StandingGrants(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook),
+        standing=standing,
+        plans=Plans(
+            store=store,
+            clock=clock,
+            ids=ids,
+            scribe=scribe,
+            runbook=runbook,
+            standing=standing,
+            intend=intended,
+        ),
         brakes=Brakes(store=store, clock=clock, scribe=scribe, hub=hub, scopes=runbook.scopes, escrow=in_force),
         keeper=Keeper(store=store, clock=clock, scribe=scribe, hub=hub),
         archivist=Archivist(store=store, clock=clock, scribe=scribe, hub=hub),
@@ -663,6 +690,7 @@ class Installation:
             deputies=self.engine.deputies,
             standing=self.engine.standing,
             narrower=self.engine.narrower,
+            plans=self.engine.plans,
             brakes=self.engine.brakes,
             ledger=self.engine.ledger,
             runs=self.engine.runs,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from comptroller.cli import grants
+from comptroller.cli import grants, planning
 from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
 from comptroller.cli.show import approval_row, approval_text
 from comptroller.cli.verifying import verify
@@ -24,6 +24,7 @@ def approvals() -> None:
 
 approvals.add_command(grants.standing)
 approvals.add_command(grants.batch)
+approvals.add_command(planning.plan)
 
 
 @approvals.command("list")

@@ -257,7 +257,24 @@ class Gatekeeper:
 
     def _judge(self, request: Request) -> _Judged:
         codec = self._registry.codec_for(request)
-        action = codec.decode(request)
+        return self._judged(codec, codec.decode(request))
+
+    def planned(self, action: Action) -> Proposal:
+        """What would be said of an action that nobody sent yet. Records nothing."""
+        place = Request(
+            scheme="https",
+            method="POST",
+            host=action.host,
+            port=443,
+            target="/",
+            headers=(),
+            body=b"",
+            agent=action.agent,
+            run=action.run,
+        )
+        return self._judged(self._registry.codec_for(place), action).proposal
+
+    def _judged(self, codec: Codec, action: Action) -> _Judged:
         touches = touches_our_tags(action)
         if ActionClass.PROVISION in action.classes and not touches:
             action = tagged(action, self._tags(action))

@@ -24,6 +24,7 @@ from comptroller.engine.hub import Hub
 from comptroller.engine.ledger import Ledger
 from comptroller.engine.narrower import Narrower
 from comptroller.engine.people import People
+from comptroller.engine.plans import Plans
 from comptroller.engine.recorder import Recorder
 from comptroller.engine.runs import Runs
 from comptroller.engine.standing import StandingGrants
@@ -182,6 +183,7 @@ class Desk:
     door: Door
     sealing_key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
     narrower: Narrower | None = None
+    plans: Plans | None = None
     complaint: str = ""
     refresh: Callable[[], Awaitable[None]] = _nothing
     remove_archived: Callable[[Path, str], Awaitable[Removed]] = _keeps_everything
