@@ -43,7 +43,7 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plans:
-    """Weighs plans and grants them. `intend` makes an intended action a proposal, as its agent and run would send it."""
+    """Weighs plans and grants them. `intend` makes an intended action a proposal, as its agent and run would."""
 
     store: Store
     clock: Clock
