@@ -30,6 +30,7 @@ CLASSES: Mapping[str, EntryClass | None] = {
     "standing": EntryClass.APPROVALS,
     "plan": EntryClass.APPROVALS,
     "deputy": EntryClass.CHANGES,
+    "delivery": EntryClass.APPROVALS,
     "holding": EntryClass.HOLDINGS,
     "config": EntryClass.CHANGES,
     "budget": EntryClass.CHANGES,

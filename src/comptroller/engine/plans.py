@@ -120,8 +120,8 @@ class Plans:
     async def approve(
         self, plan: Plan, person: Person, *, agent: str, run: str, until: datetime, include: frozenset[str]
     ) -> tuple[str, tuple[Weighed, ...], tuple[Standing, ...]]:
-        """Grant what of the plan can be granted, in one commit: one run, each action as often as it is intended. Returns
-        the plan's id. Raises `RefusedError` where nothing of it can be."""
+        """Grant what of the plan can be granted, in one commit, each action for one run and as often as it is intended.
+        Returns the plan's id. Raises `RefusedError` where nothing of it can be."""
         weighed = self.weigh(plan, person, agent=agent, run=run, until=until, include=include)
         now, plan_id, path = self.clock.now(), self.ids.new(), self.runbook.path_of(agent)
         granted: list[Standing] = []
