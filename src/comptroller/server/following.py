@@ -62,6 +62,7 @@ class Following:
         if self._next < self._size:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read_on())
+                self._reading.add_done_callback(_looked_at)
             reading = self._reading
             self._waited_for += 1
             try:
@@ -96,3 +97,9 @@ class Following:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+
+
+def _looked_at(reading: asyncio.Task[None]) -> None:
+    """Whoever waits is told of what failed; where nobody does, the next page tries again."""
+    if not reading.cancelled():
+        reading.exception()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.ports import Store
 from comptroller.server.log_index import LogIndex, Wanted, meant
-from comptroller.server.render import Json, entry_json
+from comptroller.server.render import entry_json
 from comptroller.server.words import Line, entry_line
 
 PAGE_LINES = 50
@@ -34,11 +34,11 @@ async def search(
     text: str = "",
     before: int | None = None,
     lines: int = PAGE_LINES,
-    beside: bool = True,
+    beside: Callable[[Entry], bool] = lambda _: True,
 ) -> Found:
     """The newest `lines` entries below `before` that are meant and whose words hold `text`, in any case of letters.
 
-    Without `beside` what lies beside the leaves is neither looked at nor shown.
+    What lies beside a leaf is neither looked at nor shown where `beside` says no.
     """
     if before is not None:
         wanted = replace(wanted, end=before if wanted.end is None else min(before, wanted.end))
@@ -60,7 +60,7 @@ async def search(
             row = rows.get(place)
             if row is None or not meant(row[0], wanted):
                 continue
-            line = line_of(*row, beside=beside)
+            line = line_of(row[0], row[1] if beside(row[0]) else ())
             if needle and needle not in _said(line):
                 continue
             found.append(line)
@@ -70,14 +70,9 @@ async def search(
             return Found(lines=found, before=chunk[-1], looked_at=looked_at)
 
 
-def line_of(entry: Entry, private: Sequence[PrivateField], *, beside: bool = True) -> Line:
+def line_of(entry: Entry, private: Sequence[PrivateField]) -> Line:
     """One entry in words."""
-    return entry_line(json_of(entry, private if beside else ()))
-
-
-def json_of(entry: Entry, private: Sequence[PrivateField]) -> Json:
-    """One entry as `render.entry_json`."""
-    return entry_json(entry, private)
+    return entry_line(entry_json(entry, private))
 
 
 def _said(line: Line) -> str:

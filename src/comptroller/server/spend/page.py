@@ -102,7 +102,7 @@ def spend_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    bars, hidden = _budgets(budgets, found.query.scope)
+    bars, hidden = budget_bars(budgets, found.query.scope)
     return environment.get_template("spend.html").render(
         organization=neutral_name(organization),
         span=_span(found),
@@ -240,7 +240,7 @@ def _service(name: str, rows: Sequence[SpendRow], whole: int, shown: Display) ->
     )
 
 
-def _budgets(states: Iterable[BudgetState], scope: str) -> tuple[list[Bar], int]:
+def budget_bars(states: Iterable[BudgetState], scope: str) -> tuple[list[Bar], int]:
     """Limits of the organization, teams and agents, parents first; of runs, those that still hold something. How many
     are left out."""
     rows = [
