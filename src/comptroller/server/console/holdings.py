@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import cast
 
 from starlette.responses import Response
@@ -20,8 +21,13 @@ PAGE = Page(name="holdings", path="holdings", title="Holdings", right=Right.READ
 
 SHOWN_MAX = 40
 DRIFT_SHOWN_MAX = 50
-TONES = {HoldingState.LIVE: "good", HoldingState.OVERRUN: "bad", HoldingState.MARKED: "wait"}
-STOPPABLE = frozenset({"live", "marked", "overrun", "unknown"})
+TONES = {
+    HoldingState.LIVE: "good",
+    HoldingState.MARKED: "bad",
+    HoldingState.STOPPING: "wait",
+    HoldingState.STOPPED: "wait",
+}
+STOPPABLE = frozenset({HoldingState.LIVE, HoldingState.MARKED, HoldingState.STOPPING})
 
 
 def routes(console: Console) -> list[Route]:
@@ -81,19 +87,19 @@ async def _page(visit: Visit, drifted: list[dict[str, str]] | None) -> Response:
 
 
 def _said(item: Json) -> Json:
-    state = str(item["state"])
+    state = HoldingState(str(item["state"]))
     return {
-        "tone": TONES.get(HoldingState(state), ""),
+        "tone": TONES.get(state, ""),
         "stoppable": state in STOPPABLE,
-        "there": state not in ("closed", "forgotten"),
+        "there": state not in (HoldingState.CLOSED, HoldingState.FORGOTTEN),
     }
 
 
-def _left(item: Json, now: object) -> str:
+def _left(item: Json, now: datetime) -> str:
     until = item["paid_until"]
     if not until:
         return "no term"
-    left = words.time_left(until, now)  # type: ignore[arg-type]
+    left = words.time_left(until, now)
     return f"paid for {words.seconds_text(left)} more" if left > 0 else "its term is over"
 
 
