@@ -12,7 +12,7 @@ from comptroller.server.render import entry_json
 from comptroller.server.words import Line, entry_line
 
 PAGE_LINES = 50
-LOOKED_AT_MAX = 3_000
+LOOKED_AT_MAX = 1_000
 """Entries whose words are looked at for one page of a search for text; the next page goes on behind them."""
 CHUNK_ENTRIES = 250
 

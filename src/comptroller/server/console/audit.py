@@ -18,7 +18,7 @@ from comptroller.core import checkpoint as notes
 from comptroller.core import merkle
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.checkpoint import Checkpoint, VerifierKey
-from comptroller.core.errors import MissingError, UsageError, VerificationError
+from comptroller.core.errors import UsageError, VerificationError
 from comptroller.core.jcs import jcs
 from comptroller.core.role import Right
 from comptroller.core.sample import SAMPLE_MAX, SEED_CHARS_MAX, sampled
@@ -206,7 +206,7 @@ async def proof(visit: Visit) -> Response:
         raise NotFoundError(f"entry {index} is not in the store")
     item, beside = found[0]
     if index >= signed.size:
-        raise MissingError(
+        raise NotFoundError(
             f"entry {index} is newer than the newest checkpoint, which covers {signed.size} entries",
             hint="one is signed every few seconds: try again in a moment",
         )
@@ -252,7 +252,7 @@ async def consistency(visit: Visit) -> Response:
 
 
 async def _signed(visit: Visit) -> tuple[bytes, Checkpoint, VerifierKey]:
-    """The newest checkpoint, checked against our own public key. Raises `MissingError`, `VerificationError`."""
+    """The newest checkpoint, checked against our own public key. Raises `NotFoundError`, `VerificationError`."""
     paths = Paths.of(Path(visit.console.desk.config_path))
 
     def read() -> tuple[bytes, str]:
@@ -261,7 +261,7 @@ async def _signed(visit: Visit) -> tuple[bytes, Checkpoint, VerifierKey]:
     try:
         note, text = await asyncio.to_thread(read)
     except OSError as error:
-        raise MissingError(
+        raise NotFoundError(
             "there is no signed checkpoint yet: nothing vouches for the log",
             hint="comptroller serve signs one when it starts, every few seconds and when it stops",
         ) from error
@@ -272,7 +272,7 @@ async def _signed(visit: Visit) -> tuple[bytes, Checkpoint, VerifierKey]:
 async def _signed_or_none(visit: Visit) -> Checkpoint | None:
     try:
         return (await _signed(visit))[1]
-    except (MissingError, VerificationError):
+    except (NotFoundError, VerificationError):
         return None
 
 

@@ -132,9 +132,7 @@ async def forget(visit: Visit) -> Response:
 
     async def act() -> str:
         _sure(form.ticked("sure"))
-        done = await visit.console.operations.forget_holding(
-            visit.caller, visit.part("id"), reason=form.text("reason")
-        )
+        done = await visit.console.operations.forget_holding(visit.caller, visit.part("id"), reason=form.text("reason"))
         return f"Off the books: {_name(done)}. Nobody here stops it or pays for it any longer"
 
     return await visit.done(act(), back=PAGE.path)

@@ -59,7 +59,9 @@ async def show(visit: Visit) -> Response:
             "file": CONFIG_NAME,
             "folder": neutral(str(path.parent), chars_max=400),
             "complaint_text": desk.complaint,
-            "files": [{"name": neutral_name(each.name), "sha256": each.sha256, "at": each.changed_at} for each in files],
+            "files": [
+                {"name": neutral_name(each.name), "sha256": each.sha256, "at": each.changed_at} for each in files
+            ],
             "edits": edits.lines,
             "starts": starts.lines,
             "sections": _sections(settings),
@@ -77,11 +79,12 @@ async def show(visit: Visit) -> Response:
             ],
             "pages_known": {page.name for page in visit.console.pages if visit.may(page.right)},
         },
-    )  # fmt: skip
+    )
 
 
 def _sections(settings: list[Setting]) -> list[Json]:
     """By the file's top-level keys: what is written first, defaults after it."""
+
     def top(row: Setting) -> str:
         return row.path.partition(".")[0]
 
@@ -123,7 +126,7 @@ def _person(visit: Visit, name: str) -> Json:
 async def _tokens(visit: Visit) -> list[Json]:
     """Those of everybody for an administrator, else one's own."""
     scope = None if visit.may(Right.ADMINISTER) else visit.caller.person.name
-    found = []
+    found: list[Json] = []
     for document in (await visit.console.desk.store.documents(DocumentKind.TOKEN, scope=scope))[-TOKENS_SHOWN_MAX:]:
         token = token_of(document)
         found.append(
@@ -146,4 +149,8 @@ def _keys(config_path: Path) -> Json:
         signed = notes.verify_any_epoch(paths.checkpoint.read_bytes(), notes.parse_verifier_key(text))
     except (OSError, ComptrollerError):
         return {"origin": "", "key": "", "size": 0}
-    return {"origin": neutral_name(signed.origin), "key": neutral_name(text.strip(), chars_max=400), "size": signed.size}
+    return {
+        "origin": neutral_name(signed.origin),
+        "key": neutral_name(text.strip(), chars_max=400),
+        "size": signed.size,
+    }
