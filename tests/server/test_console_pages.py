@@ -277,6 +277,8 @@ async def test_holdings_are_ended_only_on_purpose(visited: Visited) -> None:
 
 
 async def test_rights_are_those_of_the_table(visited: Visited) -> None:
+    people = {ME: {"groups": ["approvers"]}, "dana": {"groups": [], "roles": ["viewer"]}}
+    visited.place.desk.config = configured(people=people)
     viewer = Caller(person=Person(name="dana", groups=frozenset(), via="test"), roles=frozenset({Role.VIEWER}))
     assert not viewer.may(Right.AUDIT)
     token = visited.place.house.link(viewer)["url"].partition("#")[2]  # type: ignore[attr-defined]
@@ -289,6 +291,7 @@ async def test_rights_are_those_of_the_table(visited: Visited) -> None:
         answer = await visited.post(f"holdings/x/{verb}", sure="yes", reason="because")
         assert answer.status_code == 403
     assert (await visited.post("holdings/adopt", reason="because")).status_code == 403
+    await visited.sign()
     allowed = [n for n in range(index) if (await visited.place.store.private(n))][-1]
     page = await visited.read(f"audit/{allowed}")
     assert "only their salted hashes" in page
