@@ -104,6 +104,8 @@ async def test_the_cube_says_what_a_report_says(cells_max: int) -> None:
             for item in await made.store.entries(limit=100_000):
                 spend.take(item.document)
             assert fold.summed(by, within) == wanted.rows(), (by, within)
+            totals = {row.key: row.tallies[Unit.TOKENS].total for row in wanted.rows()}
+            assert fold.totals(by, Unit.TOKENS, within) == {key: total for key, total in totals.items() if total}
     if cells_max == 40:
         assert fold.full
         assert any(row.key == (OTHER,) for row in fold.summed((Dimension.RUN,), Slice()))

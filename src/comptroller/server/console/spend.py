@@ -237,10 +237,12 @@ def _over_time(
     fold: SpendFold, by: Dimension, unit: Unit, within: Slice, shown: Display, height: int
 ) -> Drawn | None:  # fmt: skip
     say: Callable[[int], str] = lambda amount: said(unit, amount, shown)  # noqa: E731
-    amounts = {
-        (row.key[0], neutral_name(row.key[1], chars_max=40) or "-"): row.tallies[unit].total
-        for row in fold.summed((Dimension.DAY, by), within)
-    }
+    found = fold.totals((Dimension.DAY, by), unit, within)
+    shortened = {name: neutral_name(name, chars_max=40) or "-" for name in {key[1] for key in found}}
+    amounts: dict[tuple[str, str], int] = {}
+    for (day, name), amount in found.items():
+        place = (day, shortened[name])
+        amounts[place] = amounts.get(place, 0) + amount
     days = sorted(day for (day, _), amount in amounts.items() if amount > 0)
     if not days:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -75,26 +75,42 @@ class Cube(Grouping):
 
     def summed(self, by: Sequence[Dimension], within: Slice) -> list[SpendRow]:
         """The rows of a report, as `Grouping.rows` has them."""
+        places = [self.by.index(dimension) for dimension in by]
+        grouped = Grouping(by)
+        for key, cell in self._within(within):
+            row = grouped.row(tuple([key[place] for place in places]))
+            row.charges += cell.charges
+            for unit, amounts in cell.amounts.items():
+                tally = row.tallies[unit]
+                for standing, place in _STANDINGS.items():
+                    tally.add(standing, amounts[place])
+        return grouped.rows()
+
+    def totals(self, by: Sequence[Dimension], unit: Unit, within: Slice) -> dict[tuple[str, ...], int]:
+        """Of one unit all that is settled, held and unconfirmed, for each group."""
+        places = [self.by.index(dimension) for dimension in by]
+        found: dict[tuple[str, ...], int] = {}
+        for key, cell in self._within(within):
+            if (amounts := cell.amounts.get(unit)) is not None:
+                name = tuple([key[place] for place in places])
+                found[name] = found.get(name, 0) + sum(amounts)
+        return found
+
+    def _within(self, within: Slice) -> Iterator[tuple[tuple[str, ...], _Cell]]:
         first, end = within.bounds
         wanted = [
             (self.by.index(dimension), value)
             for dimension, value in (
-                (Dimension.TEAM, within.team), (Dimension.AGENT, within.agent), (Dimension.RUN, within.run),
+                (Dimension.TEAM, within.team),
+                (Dimension.AGENT, within.agent),
+                (Dimension.RUN, within.run),
             )
             if value
-        ]  # fmt: skip
+        ]
         day = self.by.index(Dimension.DAY)
-        places = [self.by.index(dimension) for dimension in by]
-        grouped = Grouping(by)
         for key, cell in self._cells.items():
             if first <= key[day] < end and all(key[place] == value for place, value in wanted):
-                row = grouped.row(tuple([key[place] for place in places]))
-                row.charges += cell.charges
-                for unit, amounts in cell.amounts.items():
-                    tally = row.tallies[unit]
-                    for standing, place in _STANDINGS.items():
-                        tally.add(standing, amounts[place])
-        return grouped.rows()
+                yield key, cell
 
 
 class _Cell:
@@ -124,8 +140,14 @@ class SpendFold:
 
     def summed(self, by: Sequence[Dimension], within: Slice) -> list[SpendRow]:
         """The rows of a report by `CUBE_DIMENSIONS`."""
-        cube = self._runs if within.run or Dimension.RUN in by else self._days
-        return cube.summed(by, within)
+        return self._cube(by, within).summed(by, within)
+
+    def totals(self, by: Sequence[Dimension], unit: Unit, within: Slice) -> dict[tuple[str, ...], int]:
+        """One unit of such a report, all standings together."""
+        return self._cube(by, within).totals(by, unit, within)
+
+    def _cube(self, by: Sequence[Dimension], within: Slice) -> Cube:
+        return self._runs if within.run or Dimension.RUN in by else self._days
 
     @property
     def first(self) -> str:
