@@ -36,7 +36,7 @@ async def test_hostile_parameters_are_harmless_on_terminal_and_page(place: Place
     assert "<U+001B>[2J<U+009B>31m<U+202E>" in text
     async with place.browser() as browser:
         base, _ = await signed_in(place, browser)
-        page = (await browser.get(base)).text
+        page = (await browser.get(f"{base}approvals")).text
     assert "<script>alert" not in page and "\u202e" not in page and "&lt;/dd&gt;" in page
 
 
@@ -51,7 +51,7 @@ async def test_parts_are_shown_on_terminal_and_page_and_harmless(place: Place) -
     text = plain(approval_text(approval_json(done.approval, person=PERSON)))
     async with place.browser() as browser:
         base, _ = await signed_in(place, browser)
-        page = (await browser.get(base)).text
+        page = (await browser.get(f"{base}approvals")).text
     for shown in (text, page):
         assert "each $0.10 an hour" in shown and "and 460 more" in shown
         assert "at most 6.42 kWh; carbon unknown" in shown
