@@ -58,7 +58,10 @@ class Policies:
     # ------------------------------------------------------------ reading
 
     async def files(self) -> Json:
-        """The files as they are, each with its hash; `set` is what an edit of them has to name."""
+        """The files as they are, each with its hash; `set` is what an edit of them has to name. None of them where the
+        policies of this server are not edited here."""
+        if self.desk.rules is None:
+            return {"files": [], "set": set_hash(()), "in_force": ""}
         texts = self.rules.texts()
         return {
             "files": [_file(text) for text in texts],
@@ -69,19 +72,20 @@ class Policies:
     async def overview(self) -> Json:
         """Every rule with what it did: in the last week by day, and whether it did anything in 30 days."""
         read, total = await self.log.refresh()
-        boundary = self.rules.boundary
+        boundary = self.desk.rules.boundary if self.desk.rules is not None else None
         week = days_back(self.desk.clock, WEEK_DAYS)
         month = days_back(self.desk.clock, UNUSED_DAYS)[0]
-        rows = [self._rule(rule, week, month) for rule in boundary.rules]
-        known = {rule.id for rule in boundary.rules}
+        rules = boundary.rules if boundary is not None else ()
+        rows = [self._rule(rule, week, month) for rule in rules]
+        known = {rule.id for rule in rules}
         return {
             "rules": rows,
             "others": [self._used(name, week, month) for name in self.log.use.rules() if name not in known],
             "days": [day.isoformat() for day in week],
             "read": read,
             "to_read": total,
-            "policies": boundary.policy_hash,
-            "warnings": [problem_json(item) for item in boundary.warnings],
+            "policies": boundary.policy_hash if boundary is not None else "",
+            "warnings": [problem_json(item) for item in (boundary.warnings if boundary is not None else ())],
         }
 
     async def history(self) -> Json:

@@ -12,6 +12,7 @@ from comptroller.server.api import (
     notices,
     people,
     plans,
+    policies,
     runs,
     standing,
     status,
@@ -31,6 +32,7 @@ AREAS = (
     people,
     notices,
     described,
+    policies,
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for area in AREAS for endpoint in area.ENDPOINTS)

@@ -67,6 +67,7 @@ class _Pages:
     async def show(self, visit: Visit) -> Response:
         """The whole page."""
         try:
+            self.policies.rules.texts()
             files = await self.policies.files()
         except ComptrollerError as error:
             return await visit.show("boundary", {"missing": f"{error.message}. {error.hint}", **_nothing()})
