@@ -161,7 +161,16 @@ async def test_only_who_may_answer_grants(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", ['@quorum("2")', '@exclude("owner")', '@approvers("Group::finance")'], ids=["quorum", "owner", "group"]
+    "more",
+    [
+        '@quorum("2")',
+        '@exclude("owner")',
+        '@exclude("author")',
+        '@approvers("Group::finance")',
+        '@delay("10m")',
+        '@assurance("passkey")',
+    ],
+    ids=["quorum", "owner", "author", "group", "delay", "passkey"],
 )
 async def test_a_rule_that_wants_more_is_never_answered_by_it(bench: Bench, more: str) -> None:
     name = more.partition("(")[0]

@@ -95,6 +95,8 @@ def obstacle(obligation: Obligation) -> str:
     person of one group, at once. Whatever else a rule asks for (more people, stages, a delay, a passkey) is asked."""
     if obligation.rule.startswith(OURS_PREFIX):
         return f"`{obligation.rule}` is asked each time"
+    if "author" in obligation.exclude:
+        return f"rule `{obligation.rule}` excludes the author of the rules, who may be another one by then"
     plain = Obligation(
         rule=obligation.rule,
         approvers=obligation.approvers,

@@ -72,7 +72,8 @@ class Plans:
     ) -> Weighed:
         weighed = Weighed(item=item, proposal=self.intend(item, agent, run or PLANNED_RUN))
         if weighed.proposal.boundary.kind is VerdictKind.DENY:
-            return Weighed(item=item, proposal=weighed.proposal, why_not="the rules deny it")
+            reasons = "; ".join(reason.text for reason in weighed.proposal.boundary.reasons)
+            return Weighed(item=item, proposal=weighed.proposal, why_not=f"the rules deny it: {reasons}")
         if not weighed.asks:
             return weighed
         why_not = item.only_shown
