@@ -51,4 +51,4 @@ lock: setup
 	@sh requirements/lock.sh
 
 pictures: system setup
-	COMPTROLLER_PICTURES=docs/pictures/console $(RUN) -m pytest tests/console -q -k accessible
+	COMPTROLLER_PICTURES=docs/pictures/console $(RUN) -m pytest tests/console tests/server/test_console_pages_browser.py -q -k 'accessible or everybody'

@@ -23,7 +23,7 @@ from comptroller.server.place import Paths
 __all__ = ["visited"]
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-SHOTS = os.environ.get("COMPTROLLER_SHOTS", "")
+SHOTS = os.environ.get("COMPTROLLER_PICTURES", "")
 """A folder: pictures of every page are put there."""
 
 
@@ -76,10 +76,10 @@ async def test_every_page_is_for_everybody(seen: Seen) -> None:
         await page.set_viewport_size({"width": width, "height": 900 if width > 400 else 760})
         for name, path in paths.items():
             await seen.open(path)
-            await page.evaluate("document.querySelectorAll('details.more').forEach((each) => { each.open = true })")
             if SHOTS:
-                shot = f"{name}-{'phone' if width < 400 else scheme}.png"
-                await page.screenshot(path=str(Path(SHOTS) / shot), full_page=True)
+                look = "phone" if width < 400 else scheme
+                await page.screenshot(path=str(Path(SHOTS) / f"{name}-{look}.png"))
+            await page.evaluate("document.querySelectorAll('details.more').forEach((each) => { each.open = true })")
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{name} at {width} pixels scrolls sideways by {wide}"
             found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
