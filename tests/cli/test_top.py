@@ -82,6 +82,10 @@ async def test_a_question_is_answered_by_key(place: Place) -> None:
     held = await place.held(run)
     async with running(place) as (app, pilot):
         await until(pilot, lambda: "1 waiting" in text_of(app, "#head"))
+        for view in "54321":
+            await pilot.press(view)
+            await pilot.pause()
+            assert app.query_one("#keys").region.bottom == 24 and app.query_one("#head").region.y == 0
         assert "acme" in text_of(app, "#head")
         await pilot.press("2")
         await until(pilot, lambda: "m8g.large" in text_of(app, "#question"))
@@ -193,10 +197,13 @@ async def test_the_picture_in_the_documentation(place: Place) -> None:
         await pilot.press("2")
         await until(pilot, lambda: "2 waiting" in text_of(app, "#head"))
         await until(pilot, lambda: "us-east-1" in text_of(app, "#question"))
+        assert app.query_one("#keys").region.bottom == 30 and app.query_one("#head").region.y == 0
         picture = app.export_screenshot(title="comptroller top")
     picture = re.sub(r"@font-face \{[^}]*\}", "", picture)
     assert "p4d.24xlarge" in picture.replace("&#160;", " ")
     assert not re.search(r"url\(|href", picture.replace("url(#", "#")), "the picture fetches nothing"
+    shown = picture.replace("&#160;", " ")
+    assert "2 waiting" in shown and "q quit" in shown, "the lines above and below are in view"
     if os.environ.get("COMPTROLLER_PICTURES") or not PICTURE.exists():
         PICTURE.write_text(picture, "utf-8")
 

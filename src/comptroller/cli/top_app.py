@@ -84,8 +84,11 @@ class Top(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     #head, #said, #keys { height: 1; }
-    DataTable { height: 1fr; }
-    #detail { height: auto; max-height: 50%; border-top: solid $accent; }
+    Screen { overflow: hidden; }
+    #views { height: 1fr; }
+    #views > * { height: 1fr; }
+    DataTable { height: 1fr; scrollbar-size: 1 1; }
+    #detail { height: 60%; scrollbar-size: 1 1; border-top: solid $accent; }
     Asking { align: center middle; }
     #asking { width: 90%; max-width: 100; height: auto; max-height: 90%; border: solid $accent; padding: 0 1; }
     #asking VerticalScroll { height: auto; max-height: 12; }

@@ -12,7 +12,7 @@ from rich.text import Text
 from comptroller.cli.show import approval_text
 from comptroller.core.estimate import Unit, usd_text
 from comptroller.server.neutral import neutral, neutral_name
-from comptroller.server.words import amount_text, entry_line, price_text, seconds_text, short_id, time_left
+from comptroller.server.words import amount_text, entry_line, seconds_text, short_id, time_left
 
 BAR_CHARACTERS = 16
 STYLES = {"good": "green", "wait": "yellow", "bad": "bold red", "dim": "dim"}
@@ -40,12 +40,22 @@ def approval_rows(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
             [
                 Text(seconds_text(time_left(row["expires_at"], now)), "yellow"),
                 Text(neutral_name(row["agent"], chars_max=16)),
-                Text(price_text(row)),
+                Text(_cost(row)),
                 Text(neutral(row["sentence"], chars_max=200)),
             ],
         )
         for row in ordered
     ]
+
+
+def _cost(row: Mapping[str, Any]) -> str:
+    """What it costs in a few characters; the whole of it stands below."""
+    if row["price_unknown"]:
+        return "unknown"
+    hourly = row["usd_micros_per_hour"]
+    if isinstance(hourly, int) and hourly > 0:
+        return amount_text(Unit.USD_MICROS_PER_HOUR, hourly)
+    return amount_text(Unit.USD_MICROS, row["usd_micros"]) if isinstance(row["usd_micros"], int) else "-"
 
 
 def approval_detail(row: Mapping[str, Any]) -> Text:
