@@ -15,9 +15,11 @@ from comptroller.core.errors import ComptrollerError, UsageError
 from comptroller.core.role import Right
 from comptroller.server import words
 from comptroller.server.console.app import Console, Visit
+from comptroller.server.console.form import Form
 from comptroller.server.console.page import Page
 from comptroller.server.neutral import neutral
 from comptroller.server.render import Json, entry_json
+from comptroller.server.standing import StandingOperations
 
 PENDING_SHOWN_MAX = 20
 ANSWERED_SHOWN_MAX = 50
@@ -96,6 +98,12 @@ async def answer(visit: Visit) -> Response:
             case "approve":
                 ceiling = form.text("ceiling").strip() or None
                 return _told(await operations.approve(caller, identifier, ceiling_usd=ceiling, comment=comment))
+            case "narrow":
+                changes = _changes(form)
+                ceiling = form.text("ceiling").strip() or None
+                less = StandingOperations(operations=operations)
+                done = await less.narrow(caller, identifier, changes, ceiling_usd=ceiling, comment=comment)
+                return f"Less than was asked; the agent is told how to ask for it: {neutral(done['sentence'])}"
             case "reject":
                 done = await operations.reject(caller, identifier, comment=comment)
                 return f"Rejected, and the agent is told why: {neutral(done['sentence'])}"
@@ -136,6 +144,13 @@ async def batch(visit: Visit) -> Response:
         return f"{told}; {len(failures)} stay: {failures[0]}" if failures else told
 
     return await visit.done(act(), back="approvals")
+
+
+def _changes(form: Form) -> dict[str, str]:
+    """What the person lowered: the fields `to:PATH` that differ from their `was:PATH`."""
+    paths = [name.removeprefix("to:") for name in form.fields if name.startswith("to:")]
+    changes = {path: form.text(f"to:{path}").strip() for path in paths}
+    return {path: text for path, text in changes.items() if text and text != form.text(f"was:{path}")}
 
 
 def _told(done: Json) -> str:

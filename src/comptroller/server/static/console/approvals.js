@@ -32,6 +32,14 @@ const act = (verb) => {
 onKey("j", "the next question", () => step(1));
 onKey("k", "the one before", () => step(-1));
 onKey("a", "approve, once", () => act("approve"));
+onKey("n", "narrower: say yes to less", () => {
+  const all = cards();
+  const card = chosen() ?? (all.length === 1 ? all[0] : null);
+  const less = card?.querySelector("details.narrower");
+  if (!less) return say("Nothing of this can be lowered.", "wait");
+  less.open = true;
+  less.querySelector("input:not([type=hidden])").focus();
+});
 onKey("r", "reject, with a comment", () => act("reject"));
 
 const me = document.body.dataset.person;
