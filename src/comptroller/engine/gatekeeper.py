@@ -128,14 +128,16 @@ class Gatekeeper:
         *,
         hold_seconds: float,
         on_held: Callable[[Approval], None] | None = None,
+        waited: str = "",
     ) -> Released | Refused:
-        """Decide `request`; wait up to `hold_seconds` for people where they have to be asked.
+        """Decide `request`; wait up to `hold_seconds` for people where they have to be asked. `waited` is the question
+        that this very call met before.
 
         Never raises for anything about the request: a lost store is a refusal too. Cancelling is safe: a question
         stays open, and the call issued again passes once it is answered.
         """
         deadline = self._clock.now().timestamp() + hold_seconds
-        told, waited = False, ""
+        told = False
         while True:
             judged = self._judge(request)
             if judged.proposal.asks:

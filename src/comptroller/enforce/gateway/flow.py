@@ -242,13 +242,13 @@ class Flow:
         self._http.wire.at_leisure()
         answer = await self._line.gatekeeper.admit(request, hold_seconds=0.0)
         if isinstance(answer, Refused) and answer.approval is not None and hold_seconds > 0:
-            return await self._hold(request, head, hold_seconds)
+            return await self._hold(request, head, hold_seconds, answer.approval.id)
         return answer
 
-    async def _hold(self, request: Request, head: Head, hold_seconds: float) -> Released | Refused:
+    async def _hold(self, request: Request, head: Head, hold_seconds: float, question: str) -> Released | Refused:
         """Wait for people, and keep the client waiting alive; when it leaves, the question stays."""
         loop, wire = asyncio.get_running_loop(), self._http.wire
-        waiting = asyncio.create_task(self._line.gatekeeper.admit(request, hold_seconds=hold_seconds))
+        waiting = asyncio.create_task(self._line.gatekeeper.admit(request, hold_seconds=hold_seconds, waited=question))
         line, seconds = heartbeat_for(head), self._line.settings.heartbeat_seconds
         timer: asyncio.TimerHandle | None = None
 

@@ -99,15 +99,17 @@ class TcpFlow:
         )
         answer = await self._line.gatekeeper.admit(request, hold_seconds=0.0)
         if isinstance(answer, Refused) and answer.approval is not None and self._identity.hold_seconds > 0:
-            answer = await self._hold(request)
+            answer = await self._hold(request, answer.approval.id)
         if isinstance(answer, Refused):
             return False
         self._released, self._left, self._sent = answer, service.allowance_bytes, 0
         return True
 
-    async def _hold(self, request: Request) -> Released | Refused:
+    async def _hold(self, request: Request, question: str) -> Released | Refused:
         """Wait for people; a client that leaves meanwhile takes no yes with it, and the question stays."""
-        waiting = asyncio.create_task(self._line.gatekeeper.admit(request, hold_seconds=self._identity.hold_seconds))
+        waiting = asyncio.create_task(
+            self._line.gatekeeper.admit(request, hold_seconds=self._identity.hold_seconds, waited=question)
+        )
         was_there = not self._wire.gone
 
         def gone() -> None:
