@@ -85,8 +85,8 @@ def console_link(config: Config, approval: str) -> str:
     it: whoever opens it signs in there."""
     if not config.console.public_url:
         return ""
-    path = f"approvals#{approval}" if approval else ""
-    return f"{config.console.public_url}{config.console.prefix}/{path}"
+    path = f"/{approval}" if approval else ""
+    return f"{config.console.public_url}{config.console.prefix}/go/approvals{path}"
 
 
 def principals(config: Config) -> Callable[[str], Principal | None]:

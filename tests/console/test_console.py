@@ -193,6 +193,25 @@ async def test_like_questions_are_a_table_answered_at_once(console: Seen) -> Non
     assert sorted(each.state for each in found) == ["approved"] * (LIKE_QUESTIONS - 1) + ["pending"]
 
 
+async def test_a_link_to_a_question_arrives_at_it_and_a_question_is_withdrawn(console: Seen) -> None:
+    page, place = console.page, console.place
+    await console.open(f"approvals#{console.single.id}")
+    card = page.locator(f"article.card[id='{console.single.id}']")
+    await expect(card).to_have_attribute("data-chosen", "")
+    await expect(card).to_be_in_viewport()
+    await card.get_by_role("button", name="Withdraw").click()
+    await card.get_by_role("button", name="Sure? Nobody is asked any more").click()
+    await expect(page.locator(".toasts")).to_contain_text("The question is taken back")
+    await expect(card).to_have_count(0)
+    kept = await place.store.approval(console.single.id)
+    assert kept is not None and kept.state is ApprovalState.WITHDRAWN
+    await page.goto("about:blank")
+    await page.goto(console.url(f"approvals#{console.answered.id}"))
+    await page.wait_for_url(f"**/approvals/{console.answered.id}")
+    await expect(page.locator("h1")).to_contain_text(console.answered.sentence)
+    assert console.errors == []
+
+
 async def test_somebody_elses_answer_is_heard(console: Seen) -> None:
     page, place = console.page, console.place
     await console.open("approvals")

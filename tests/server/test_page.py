@@ -214,6 +214,45 @@ async def test_who_may_not_answer_is_told_why(place: Place) -> None:
     assert kept is not None and kept.votes == ()
 
 
+async def test_a_question_is_withdrawn_by_who_may_and_lies_where_its_link_leads(place: Place) -> None:
+    run = await place.run()
+    asked = await place.held(run)
+    not_mine = await place.held(run, quantity=3, obligations=(Obligation(rule="pay", approvers="finance"),))
+    async with place.browser() as browser:
+        base, csrf = await signed_in(place, browser)
+        page = (await browser.get(f"{base}approvals")).text
+        for held in (asked, not_mine):
+            assert f'id="{held.id}"' in page and f"{base}approvals/{held.id}/withdraw" in page
+            body = {"csrf": csrf, "comment": "not needed"}
+            assert (await browser.post(f"{base}approvals/{held.id}/withdraw", data=body)).status_code == 303
+        assert "The question is taken back" in (await browser.get(f"{base}approvals")).text
+    for held in (asked, not_mine):
+        kept = await place.store.approval(held.id)
+        assert kept is not None and (kept.state, kept.taken_back_why) == (ApprovalState.WITHDRAWN, "not needed")
+
+
+async def test_a_batch_is_answered_in_one_go_and_says_what_stays(place: Place) -> None:
+    run = await place.run()
+    mine = [await place.held(run, quantity=n) for n in range(2, 5)]
+    other = await place.held(run, quantity=9, obligations=(Obligation(rule="pay", approvers="finance"),))
+    async with place.browser() as browser:
+        base, csrf = await signed_in(place, browser)
+
+        async def send(verb: str, *ids: str, comment: str = "") -> str:
+            body: dict[str, str | list[str]] = {"csrf": csrf, "verb": verb, "comment": comment, "id": list(ids)}
+            assert (await browser.post(f"{base}approvals/batch", data=body)).status_code == 303
+            return (await browser.get(f"{base}approvals")).text
+
+        assert "needs a reason" in await send("reject", mine[0].id)
+        told = await send("approve", mine[0].id, mine[1].id, mine[1].id, other.id)
+        assert "Approved 2 of 3, each for itself; 1 stay: " in told
+        assert "already approved" in await send("approve", mine[0].id)
+        assert "Rejected 1 of 1" in await send("reject", mine[2].id, comment="too many")
+    assert [each.state for each in sorted(await place.store.approvals(), key=lambda each: each.asked_at)] == [
+        ApprovalState.APPROVED, ApprovalState.APPROVED, ApprovalState.REJECTED, ApprovalState.PENDING,
+    ]  # fmt: skip
+
+
 async def test_freeze_and_kill_on_the_page(place: Place) -> None:
     run = await place.run()
     async with place.browser() as browser:

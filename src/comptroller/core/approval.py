@@ -342,6 +342,15 @@ def _taken_back(approval: Approval, person: Person, now: datetime, comment: str)
     return replace(approval, taken_back_by=person.name, taken_back_at=now, taken_back_why=comment)
 
 
+def may_take_back(approval: Approval, person: Person, hats: Sequence[Hat] = ()) -> bool:
+    """Whether `person` may withdraw the question or take its yes back."""
+    try:
+        _check_may_take_back(approval, person, hats)
+    except ConflictError:
+        return False
+    return True
+
+
 def _check_may_take_back(approval: Approval, person: Person, hats: Sequence[Hat]) -> None:
     """Raise `ConflictError` unless they own the agent, started the run, or are asked at any stage. It only stops."""
     asked = {stage.group for each in approval.obligations for stage in each.asked}

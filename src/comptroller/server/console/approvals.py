@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.approval import Approval, ApprovalState, may_take_back
 from comptroller.core.audit import Entry
-from comptroller.core.errors import ComptrollerError, UsageError
+from comptroller.core.errors import UsageError
 from comptroller.core.role import Right
 from comptroller.server import words
 from comptroller.server.console.app import Console, Visit
@@ -32,8 +32,6 @@ RUN_ENTRIES_READ_MAX = 3_000
 RUN_LINES_SHOWN_MAX = 8
 
 PAGE = Page(name="approvals", path="approvals", title="Approvals", right=Right.READ, order=20, key="a")
-
-Verb = Callable[[], Awaitable[Json]]
 
 
 def routes(console: Console) -> list[Route]:
@@ -130,18 +128,15 @@ async def batch(visit: Visit) -> Response:
             raise UsageError(f"tick between 1 and {BATCH_MAX} of them")
         if verb not in ("approve", "reject"):
             raise UsageError("a table is approved or rejected")
-        given: Callable[..., Awaitable[Json]] = operations.approve if verb == "approve" else operations.reject
-        failures: list[str] = []
-        for identifier in ids:
-            try:
-                await given(caller, identifier, comment=form.text("comment"))
-            except ComptrollerError as error:
-                failures.append(error.message)
+        told = await StandingOperations(operations=operations).answer_batch(
+            caller, ids, yes=verb == "approve", comment=form.text("comment")
+        )
+        failures = [str(row["why"]) for row in cast(list[Json], told["answers"]) if not row["answered"]]
         done = len(ids) - len(failures)
-        told = f"{'Approved' if verb == 'approve' else 'Rejected'} {done} of {len(ids)}, each for itself"
         if not done:
             raise UsageError(failures[0])
-        return f"{told}; {len(failures)} stay: {failures[0]}" if failures else told
+        text = f"{'Approved' if verb == 'approve' else 'Rejected'} {done} of {len(ids)}, each for itself"
+        return f"{text}; {len(failures)} stay: {failures[0]}" if failures else text
 
     return await visit.done(act(), back="approvals")
 
@@ -212,7 +207,9 @@ async def _prepared(visit: Visit, approvals: Sequence[Approval]) -> list[Json]:
     now = visit.console.desk.clock.now()
     items = await visit.console.operations.approval_rows(visit.caller, approvals)
     before = await visit.console.desk.store.answered(limit=SIMILAR_LOOKED_AT_MAX) if items else ()
+    hats = await visit.console.desk.approvals.hats(visit.caller.person.name) if items else ()
     for item, approval in zip(items, approvals, strict=True):
+        item["withdrawable"] = may_take_back(approval, visit.caller.person, hats)
         left = words.time_left(item["expires_at"], now)
         item["seconds_left"], item["left_text"] = int(left), words.seconds_text(left)
         item["usable_seconds"] = int(words.time_left(item["usable_at"], now)) if item["usable_at"] else 0

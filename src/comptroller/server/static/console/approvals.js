@@ -52,6 +52,18 @@ stream.onbatch.push(({ lines }) => {
   }
 });
 stream.want({ kind: "approval" });
+
+/** A link to `approvals#ID` leads to that question, also where it is answered already or on another page. */
+const arrive = () => {
+  const id = location.hash.slice(1);
+  if (!/^[A-Za-z0-9_-]{8,64}$/.test(id)) return;
+  const place = document.getElementById(id);
+  if (place) choose(place.closest(".card") ?? undefined);
+  else if (document.getElementById("pending")) location.replace(`${document.body.dataset.base}/approvals/${id}`);
+  if (place?.matches("tr")) place.scrollIntoView({ block: "center" });
+};
+addEventListener("hashchange", arrive);
+arrive();
 document.addEventListener("sent", (event) => {
   if (event.detail.ok && event.target.closest("[data-whole]")) setTimeout(() => location.reload(), 900);
 });
