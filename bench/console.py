@@ -1,9 +1,9 @@
 """The console as people feel it: from a click to the first byte upstream, from an action to the screen, every page.
 
-`decision_to_byte_p50_ms`: from the moment before the approval is posted by a signed-in browser to the moment the service
-outside reads the first line of the released call. `feed_latency_p50_ms`: from the time in an entry to the frame in which
-Chromium shows it, while an agent makes `FEED_RATE` actions a second. `page_p95_ms`: every page, whole, with 1,000 open
-questions and a log of a million entries. `questions_per_100_*`: see `bench.questions`.
+`decision_to_byte_p50_ms`: from the moment before a signed-in browser posts the approval to the moment the service outside
+reads the first line of the released call. `feed_latency_p50_ms`: from the time in an entry to the frame in which Chromium
+shows it, while an agent makes `FEED_RATE` actions a second. `page_p95_ms`: every page, whole, with 1,000 open questions
+and a log of a million entries. `questions_per_100_*`: see `bench.questions`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from bench.console_fill import fill
 from bench.console_place import Agent, Place, Service, Visitor, place
 from bench.report import Result, emit
 from comptroller.server.console.pages import PAGES
-from comptroller.server.place import Paths
 from comptroller.stores.sqlite import SqliteStore
 from comptroller.testing.postgres_server import PostgresServer
 
@@ -136,8 +135,8 @@ def _delays(made: Place, shown: dict[int, float]) -> list[float]:
 def pages(rounds: int, entries: int, pending: int) -> tuple[float, str]:
     """Milliseconds: the 95th percentile over every page, `rounds` times each; and which page was the slowest."""
 
-    def prepare(config: Path) -> None:
-        asyncio.run(_filled(Paths.of(config).store, entries, pending))
+    def prepare(path: Path) -> None:
+        asyncio.run(_filled(path, entries, pending))
 
     with place(prepare=prepare) as (made, _):
         visitor = Visitor(made)
@@ -153,7 +152,6 @@ def pages(rounds: int, entries: int, pending: int) -> tuple[float, str]:
 
 
 async def _filled(path: Path, entries: int, pending: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     store = await SqliteStore.open(path)
     try:
         await fill(store, entries=entries, pending=pending)

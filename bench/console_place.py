@@ -6,7 +6,6 @@ import contextlib
 import os
 import pwd
 import re
-import select
 import shutil
 import subprocess
 import sys
@@ -182,10 +181,11 @@ class Visitor:
 
 
 class Place:
-    """A folder with a `comptroller.yaml`, its policies, and its `serve`. `prepare` is called before that starts."""
+    """A folder with a `comptroller.yaml`, its policies, and its `serve`. `prepare` is called with the path of the store
+    once that was made and while nobody has it open."""
 
     def __init__(
-        self, folder: Path, port: int, *, store: str = "", prepare: Callable[[Path], None] = lambda _: None
+        self, folder: Path, port: int, *, store: str = "", prepare: Callable[[Path], None] | None = None
     ) -> None:
         self.folder = folder / "project"
         (self.folder / "policies").mkdir(parents=True)
@@ -199,18 +199,26 @@ class Place:
         self.paths = Paths(folder / "s" / "comptroller" / Paths.of(self.config).folder.name)
         script = shutil.which("comptroller", path=str(Path(sys.executable).parent))
         self.program = [script] if script else [sys.executable, "-m", "comptroller"]
-        prepare(self.config)
-        self._log = (folder / "serve.log").open("wb")
-        command = [*self.program, "serve", "--config", str(self.config)]
-        self.serve = subprocess.Popen(command, env=self.environment, stdout=self._log, stderr=self._log)
+        self._said = folder / "serve.log"
         self._control = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(self.paths.control_socket)), base_url="http://control", timeout=60
         )
+        self.serve = self._started()
+        if prepare is not None:
+            self._stop()
+            prepare(self.paths.store)
+            self.serve = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = [*self.program, "serve", "--config", str(self.config)]
+        with self._said.open("ab") as said:
+            serve = subprocess.Popen(command, env=self.environment, stdout=said, stderr=said)
         deadline = time.monotonic() + READY_SECONDS_MAX
         while not self.paths.control_socket.exists():
-            if time.monotonic() > deadline or self.serve.poll() is not None:
-                raise SystemExit(f"serve did not come up: {(folder / 'serve.log').read_text()[-2000:]}")
+            if time.monotonic() > deadline or serve.poll() is not None:
+                raise SystemExit(f"serve did not come up: {self._said.read_text()[-2000:]}")
             time.sleep(0.05)
+        return serve
 
     def control(self, method: str, path: str) -> dict[str, object]:
         """Ask the control socket."""
@@ -234,29 +242,21 @@ class Place:
     def close(self) -> None:
         """End `serve`."""
         self._control.close()
-        if self.serve.poll() is None:
-            descriptor = os.pidfd_open(self.serve.pid)
-            self.serve.terminate()
-            select.select([descriptor], [], [], READY_SECONDS_MAX)
-            os.close(descriptor)
-        self.serve.wait()
-        self._log.close()
+        self._stop()
+
+    def _stop(self) -> None:
+        self.serve.terminate()
+        self.serve.wait(READY_SECONDS_MAX)
 
 
 @contextlib.contextmanager
-def place(*, store: str = "", prepare: Callable[[Path], None] = lambda _: None) -> Iterator[tuple[Place, Service]]:
+def place(*, store: str = "", prepare: Callable[[Path], None] | None = None) -> Iterator[tuple[Place, Service]]:
     """A place to measure in, and nothing of it afterwards."""
     service = Service()
     folder = Path(tempfile.mkdtemp(prefix="bc-"))
     made: Place | None = None
     try:
-        before = dict(os.environ)
-        os.environ["XDG_STATE_HOME"] = str(folder / "s")
-        try:
-            made = Place(folder, service.port, store=store, prepare=prepare)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        made = Place(folder, service.port, store=store, prepare=prepare)
         yield made, service
     finally:
         if made is not None:
