@@ -1,9 +1,9 @@
 """The console as people feel it: from a click to the first byte upstream, from an action to the screen, every page.
 
-`decision_to_byte_p50_ms`: from the moment before a signed-in browser posts the approval to the moment the service outside
-reads the first line of the released call. `feed_latency_p50_ms`: from the time in an entry to the frame in which Chromium
-shows it, while an agent makes `FEED_RATE` actions a second. `page_p95_ms`: every page, whole, with 1,000 open questions
-and a log of a million entries. `questions_per_100_*`: see `bench.questions`.
+`decision_to_byte_p50_ms`: from the moment before a signed-in browser posts the approval to the moment the service
+outside reads the first line of the released call. `feed_latency_p50_ms`: from the time in an entry to the frame in
+which Chromium shows it, while an agent makes `FEED_RATE` actions a second. `page_p95_ms`: every page, whole, with 1,000
+open questions and a log of a million entries. `questions_per_100_*`: see `bench.questions`.
 """
 
 from __future__ import annotations

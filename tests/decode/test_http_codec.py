@@ -10,6 +10,7 @@ from wire_kit import DENIED, MESSAGE, again, request
 
 from comptroller.core.action import ActionClass, digest
 from comptroller.core.request import Header, Stream, Unencodable
+from comptroller.core.secrecy import HIDDEN, REDACTED, redacted, shown
 from comptroller.decode.http import METHOD_CLASSES, HttpCodec
 
 CODEC = HttpCodec()
@@ -158,3 +159,28 @@ def test_headers_that_are_lists_are_joined_and_others_may_not_be_doubled() -> No
     assert digest(CODEC.decode(again(sent, twice))) == digest(action)
     doubled = replace(asked, headers=(Header("content-type", "a/b"), Header("content-type", "c/d")))
     assert CODEC.decode(doubled).undecodable
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "seen"),
+    [
+        (
+            "application/json",
+            b'{"amount": 250000, "to": {"iban": "DE1"}, "password": "hunter2hunter2", "note": "sk-abcdefghijklmnopq"}',
+            [["body.amount", "250000"], ["body.to.iban", "DE1"], ["body.password", HIDDEN], ["body.note", HIDDEN]],
+        ),
+        ("application/x-www-form-urlencoded", b"to=ann&to=ben&token=s3cret", [["body.to", "ann"], ["body.to", "ben"]]),
+        ("application/json", b'{"a": 1, "a": 2}', []),
+        ("application/json", b"[" * 5_000, []),
+        ("application/x-www-form-urlencoded", b"&=&" * 9_000, []),
+        ("text/plain", b'{"a": 1}', []),
+        ("application/json", b'"' + b"a" * 70_000 + b'"', []),
+    ],
+)
+def test_what_a_body_holds_is_shown_to_people_and_decides_nothing(kind: str, body: bytes, seen: list[object]) -> None:
+    action = CODEC.decode(request(HOST, "POST", "/pay", body=body, content_type=kind))
+    told = shown({**action.parameters, **action.preview}, action.sensitive - action.preview.keys())
+    assert [pair for pair in told if pair[0].startswith("body.") and "token" not in pair[0]] == seen
+    assert "hunter2" not in str(told) and "s3cret" not in str(told) and "abcdefgh" not in str(told)
+    assert digest(action) == digest(replace(action, preview={}))
+    assert redacted(action.parameters, action.sensitive)["body"] == REDACTED

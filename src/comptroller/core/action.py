@@ -86,6 +86,9 @@ class Action:
     `parts` are the actions it brings about by itself (the resources of a stack, the pods of a manifest, the calls of a
     batch). They follow from its parameters, so the digest covers them. Its own classes include theirs; costs add up.
 
+    `preview` holds members of parameters that are bound as bytes, read for the person who is asked: nothing is decided
+    by them.
+
     `charge_usd_micros` is what the service's own description says this very call costs at once; None: it says nothing.
     """
 
@@ -103,6 +106,7 @@ class Action:
     payment: Payment | None = field(default=None, compare=False)
     charge_usd_micros: int | None = field(default=None, compare=False)
     sensitive: frozenset[str] = field(default=frozenset(), compare=False)
+    preview: Mapping[str, Value] = field(default_factory=dict, compare=False)
     parts: tuple[Action, ...] = field(default=(), compare=False)
     reason: str = field(default="", compare=False)
     call: Call = field(default_factory=Call, compare=False)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 from comptroller.core.action import Action, ActionClass, Call, Value
 from comptroller.core.estimate import Outcome
 from comptroller.core.request import NativeResponse, Outgoing, Request, Unencodable
 from comptroller.core.secrecy import random_looking
 from comptroller.core.verdict import Verdict, VerdictKind
+from comptroller.decode.jsontext import MalformedJson, parse_json
 from comptroller.decode.shape import (
     FORM_TYPE,
+    JSON_TYPE,
     METHOD_PATTERN,
     Undecodable,
     bound_headers,
@@ -73,6 +75,8 @@ PATH_IN_SENTENCE_MAX = 120
 X402_DECIMALS = 6
 """Of every token whose signed transfers are known here."""
 KEY_CHARACTERS_SHOWN = 4
+PREVIEW_BYTES_MAX = 64 << 10
+"""A larger body is shown by its length and hash."""
 
 _FORM_OVERRIDE = re.compile(rb"(?i)(?:^|[&;])(_method|_httpmethod|x-http-method-override)(?=[=&;]|$)")
 _PART_NAME = re.compile(rb"(?i)\bname=\"?([^\"\r\n;]{1,64})")
@@ -129,6 +133,7 @@ class HttpCodec:
             parameters=parameters,
             payment=paid.payment if paid else None,
             sensitive=_sensitive(target) | {"@payment"},
+            preview=_preview(request, headers),
             call=Call(attempt=key or request.attempt, payload_bytes=payload_bytes(request)),
         )
 
@@ -256,6 +261,25 @@ def _body(request: Request) -> Value:
     if request.stream is None:
         return request.body
     return {"stream": True, "length": request.stream.length_bytes, "sha256": request.stream.sha256}
+
+
+def _preview(request: Request, headers: Mapping[str, Value]) -> dict[str, Value]:
+    """The members of a body of JSON or of a form, for people: a question about bytes nobody can see is none."""
+    kind = media_type(",".join(request.all("content-type")))
+    if request.stream is not None or "content-encoding" in headers or len(request.body) > PREVIEW_BYTES_MAX:
+        return {}
+    try:
+        if kind == JSON_TYPE or kind.endswith("+json"):
+            return {"body": parse_json(request.body)}
+        if kind == FORM_TYPE:
+            pairs = parse_qsl(request.body.decode("utf-8"), keep_blank_values=True, strict_parsing=True)
+            form: dict[str, list[Value]] = {}
+            for name, value in pairs:
+                form.setdefault(name, []).append(value)
+            return {"body": form}
+    except (MalformedJson, ValueError):
+        pass
+    return {}
 
 
 def _sensitive(target: Target) -> frozenset[str]:

@@ -573,7 +573,7 @@ class Sequencer:
             "endpoint": action.endpoint,
             "quantity": action.quantity,
             "resources": [scrubbed(name) for name in action.resources[:20]],
-            "parameters": shown(action.parameters, action.sensitive),
+            "parameters": shown({**action.parameters, **action.preview}, action.sensitive - action.preview.keys()),
             "usd_micros_high": estimate.high(Unit.USD_MICROS),
             "usd_micros_per_hour_high": estimate.high(Unit.USD_MICROS_PER_HOUR),
             "standing": Unit.USD_MICROS_PER_HOUR in estimate.bounds,
