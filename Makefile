@@ -2,7 +2,7 @@
 .POSIX:
 .PHONY: help setup system demo test check doctor bench nightly lock pictures
 RUN = .venv/bin/python
-BENCHES = decide gateway meaning box ledger storm crash
+BENCHES = decide gateway meaning box ledger storm crash console
 
 help:
 	@echo "make demo     replay two real incidents against Comptroller (sets up .venv first)"

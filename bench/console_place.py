@@ -71,6 +71,14 @@ for line in sys.stdin:
     what, *words = line.split()
     if what == "post":
         print(post(words[0]), flush=True)
+    elif what == "posts":
+        connection, refused = http.client.HTTPConnection("api.example.com", timeout=30), 0
+        for number in range(int(words[0])):
+            connection.request("POST", f"/held/{number}", b"{}", {"content-type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            refused += answer.status == 403
+        print(refused, flush=True)
     else:
         callers, seconds, rate = int(words[0]), float(words[1]), float(words[2])
         counts = []
@@ -124,9 +132,9 @@ class Service:
 class Agent:
     """A run in its box that does what it is told, line by line."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, on_hold: str = "wait") -> None:
         self.process = subprocess.Popen(
-            [*place.program, "run", "--on-hold", "wait", "--", sys.executable, "-S", "-c", AGENT],
+            [*place.program, "run", "--on-hold", on_hold, "--", sys.executable, "-S", "-c", AGENT],
             cwd=place.folder,
             env=place.environment,
             stdin=subprocess.PIPE,
