@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from comptroller.core.role import ROLE_RIGHTS, Role
+from comptroller.server.api.health import METRICS, PATHS
 from comptroller.server.api.openapi import document
 from comptroller.server.api.table import ENDPOINTS
 
@@ -25,6 +26,9 @@ def routes_text() -> str:
         may = ["yes" if endpoint.right in ROLE_RIGHTS[role] else "403" for role in Role]
         served = "socket" if endpoint.socket_only else "socket, api"
         lines.append("\t".join([endpoint.method, endpoint.path, endpoint.right.value, *may, "401", served]))
+    for path in PATHS:
+        right, nobody = ("read", "401") if path == METRICS else ("-", "yes")
+        lines.append("\t".join(["GET", path, right, *("yes" for _ in Role), nobody, "socket, root of the port"]))
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from comptroller.server.api.health import Health
 from comptroller.server.api.serve import Api, Surface, broken, no_such
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller, caller_of, os_user
@@ -17,14 +18,16 @@ PREFIX = "/v1"
 class Control:
     """The control socket of one installation."""
 
-    def __init__(self, api: Api, desk: Desk) -> None:
+    def __init__(self, api: Api, desk: Desk, health: Health) -> None:
         self._api = api
+        self._health = health
         self._desk = desk
 
     def app(self) -> Starlette:
         """The ASGI application."""
+        surface = Surface(prefix=PREFIX, identify=self._caller, over_socket=True)
         return Starlette(
-            routes=[*self._api.routes(Surface(prefix=PREFIX, identify=self._caller, over_socket=True))],
+            routes=[*self._api.routes(surface), *self._health.routes(surface, lambda _: None)],
             exception_handlers={404: no_such, 405: no_such, 500: broken},
         )
 

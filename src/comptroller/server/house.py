@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 
 from comptroller.core.approval import ApprovalState
+from comptroller.server.api.health import Health
+from comptroller.server.api.metrics import Metrics
 from comptroller.server.api.serve import Api
 from comptroller.server.api.web import Web, fronted
 from comptroller.server.attach import AttachServer
@@ -67,8 +69,11 @@ class House:
             address = address_of(settings, port=port, named=len(listening) > 1 or not has_address(LOCALHOST[1]))
             self._page = page = Console(operations, address=address, pages=PAGES, doors=DOORS, persons=self.persons)
             self._api = api = Api(operations, self)
-            control = Control(api, self._desk)
-            web = Web(api, caller_of=self.persons.tokens.caller)
+            metrics = Metrics(self._desk)
+            opened.callback(metrics.close)
+            health = Health(self._desk, metrics, attached=self._serves_boxes)
+            control = Control(api, self._desk, health)
+            web = Web(api, caller_of=self.persons.tokens.caller, health=health)
             self.page_origin = address.origin
             app = fronted(web.app(), page.app(), prefix=address.prefix)
             for listener in (
@@ -113,6 +118,9 @@ class House:
             elif loop.time() - busy_at >= self._idle_exit_seconds:
                 return "idle"
         return "asked"
+
+    def _serves_boxes(self) -> bool:
+        return self._attach is not None and not self._stopping.is_set()
 
     async def busy(self) -> bool:
         """True while a run is attached, a question is open, something is paid for, or somebody is looking."""

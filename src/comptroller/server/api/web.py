@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from comptroller.server.api.health import PATHS, Health
 from comptroller.server.api.serve import Api, Surface, broken, no_such
 from comptroller.server.identity import Caller
 from comptroller.server.problem import HttpError
@@ -29,18 +30,22 @@ TokenCaller = Callable[[str], Awaitable[Caller | None]]
 class Web:
     """The API for whoever shows a token. `caller_of` says for whom a token acts now; None for one that does not."""
 
-    def __init__(self, api: Api, *, caller_of: TokenCaller) -> None:
+    def __init__(self, api: Api, *, caller_of: TokenCaller, health: Health) -> None:
         self._api = api
         self._caller_of = caller_of
+        self._health = health
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
         surface = Surface(prefix=PREFIX, identify=self._caller, over_socket=False)
         app = Starlette(
-            routes=[*self._api.routes(surface)],
+            routes=[*self._api.routes(surface), *self._health.routes(surface, self._limit)],
             exception_handlers={404: no_such, 405: no_such, 500: broken},
         )
         return _Dressed(app)
+
+    def _limit(self, request: Request) -> None:
+        self._api.rate.take(f"probe {request.client.host if request.client else ''}")
 
     async def _caller(self, request: Request) -> Caller:
         address = request.client.host if request.client else ""
@@ -85,12 +90,13 @@ class _Dressed:
 
 
 def fronted(web: ASGIApp, console: ASGIApp, *, prefix: str = "") -> ASGIApp:
-    """What lies below `/api/`, with or without the console's prefix before it, is the API's; all else the console's."""
+    """What lies below `/api/`, and what probes ask for, is the API's, with or without the console's prefix before it;
+    all else is the console's."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", ""))
         bare = path.removeprefix(prefix)
-        if bare.startswith("/api/"):
+        if bare.startswith("/api/") or bare in PATHS:
             await web({**scope, "path": bare}, receive, send)
         else:
             await console(scope, receive, send)
