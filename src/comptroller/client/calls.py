@@ -8,6 +8,14 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from comptroller.client.http import Http
 
 
+class Applied(TypedDict):
+    """What is in force now."""
+
+    file: str
+    policies: str
+    policies_before: str
+
+
 class Approval(TypedDict):
     """One question with everything a person needs to answer it. Amounts are upper bounds."""
 
@@ -151,6 +159,12 @@ class Budgets(TypedDict):
     budgets: list[Budget]
 
 
+class Changes(TypedDict):
+    """The last changes of configuration and policies, newest first, as entries of the log."""
+
+    changes: list[dict[str, Any]]
+
+
 class ChannelStatus(TypedDict):
     """One channel. `why` is of what is tried again, `last_failure` of the newest failure; neither holds a secret."""
 
@@ -176,6 +190,14 @@ class Channels(TypedDict):
     waiting: int
     failed: int
     routes: int
+
+
+class Checked(TypedDict):
+    """What the loader that enforces says: every mistake with its place, and the rules that differ."""
+
+    ok: bool
+    problems: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
 
 
 class Deputies(TypedDict):
@@ -367,6 +389,14 @@ class PlanItem(TypedDict):
     why_not: str
 
 
+class PolicyFiles(TypedDict):
+    """The files as they lie beside comptroller.yaml. `set` is what an edit of one of them has to name."""
+
+    files: list[dict[str, str]]
+    set: str
+    in_force: str
+
+
 class RoomAfter(TypedDict):
     """What one limit leaves after this action."""
 
@@ -396,6 +426,18 @@ class Rule(TypedDict):
     stages: list[Stage]
     groups_open: list[str]
     escalations: list[Later]
+
+
+class Rules(TypedDict):
+    """Every rule with what it did in the last week, by day, and whether it did anything in 30 days."""
+
+    rules: list[dict[str, Any]]
+    others: list[dict[str, Any]]
+    days: list[str]
+    read: int
+    to_read: int
+    policies: str
+    warnings: list[dict[str, Any]]
 
 
 class Run(TypedDict):
@@ -565,6 +607,20 @@ class TokensShown(TypedDict):
     """API tokens."""
 
     tokens: list[TokenShown]
+
+
+class TrialAnswer(TypedDict):
+    """A look at the log: `found` is there once it is `done`."""
+
+    id: str
+    kind: Literal["what-if", "suggest"]
+    by: str
+    days: int
+    file: str
+    state: Literal["running", "done", "failed", "cancelled"]
+    progress: str
+    complaint: str
+    found: dict[str, Any]
 
 
 class Trusted(TypedDict):
@@ -1028,3 +1084,48 @@ class Calls(Http):
     def openapi(self) -> OpenApi:
         """This API as an OpenAPI 3.1 document. Takes the right `read`."""
         return cast(OpenApi, self.call("GET", "/openapi.json"))
+
+    def get_policies(self) -> PolicyFiles:
+        """The policy files, each with its hash. Takes the right `read`."""
+        return cast(PolicyFiles, self.call("GET", "/policies"))
+
+    def list_rules(self) -> Rules:
+        """Every rule with what it did this week. Takes the right `read`."""
+        return cast(Rules, self.call("GET", "/policies/rules"))
+
+    def list_policy_changes(self) -> Changes:
+        """The last changes of the policies, with author, reason and difference. Takes the right `read`."""
+        return cast(Changes, self.call("GET", "/policies/changes"))
+
+    def check_policies(self, *, file: str, text: str) -> Checked:
+        """Check an edited file with the loader that enforces; changes nothing. Takes the right `author`."""
+        return cast(Checked, self.call("POST", "/policies/check", body={"file": file, "text": text}))
+
+    def try_policies(self, *, file: str, text: str, days: int | None = None) -> TrialAnswer:
+        """Begin to replay the last days under an edited file. Takes the right `author`."""
+        return cast(
+            TrialAnswer, self.call("POST", "/policies/what-if", body={"file": file, "text": text, "days": days})
+        )
+
+    def suggest_policies(self, *, days: int | None = None) -> TrialAnswer:
+        """Begin to look for rules that follow from what was denied and answered. Takes the right `author`."""
+        return cast(TrialAnswer, self.call("POST", "/policies/suggest", body={"days": days}))
+
+    def get_trial(self, id: str) -> TrialAnswer:
+        """How far a trial is, or what it found. Takes the right `author`."""
+        return cast(TrialAnswer, self.call("GET", f"/policies/trials/{self.part(id)}"))
+
+    def cancel_trial(self, id: str) -> TrialAnswer:
+        """End a trial. Takes the right `author`."""
+        return cast(TrialAnswer, self.call("POST", f"/policies/trials/{self.part(id)}/cancel", body={}))
+
+    def apply_policies(self, *, file: str, text: str, expected: str, reason: str, widen: bool | None = None) -> Applied:
+        """Put an edited file in force, with an entry of who did it and why. Takes the right `author`."""
+        return cast(
+            Applied,
+            self.call(
+                "POST",
+                "/policies/apply",
+                body={"file": file, "text": text, "expected": expected, "reason": reason, "widen": widen},
+            ),
+        )
