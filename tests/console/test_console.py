@@ -18,6 +18,7 @@ from tests.server.server_kit import proposal
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState, GrantState
 from comptroller.core.narrow import Narrowing, NarrowKind
+from comptroller.core.pattern import pattern_json, proposed
 from comptroller.core.verdict import VerdictKind
 from comptroller.server.console.pages import PAGES
 
@@ -35,7 +36,12 @@ LOOKS = {
 def paths(console: Seen) -> dict[str, str]:
     """Every page of the navigation, and those below approvals."""
     found = {page.PAGE.name: page.PAGE.path for page in PAGES}
-    return {**found, "answered": "approvals/answered", "question": f"approvals/{console.single.id}"}
+    return {
+        **found,
+        "answered": "approvals/answered",
+        "question": f"approvals/{console.single.id}",
+        "standing": "approvals/standing",
+    }
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -209,6 +215,36 @@ async def test_a_link_to_a_question_arrives_at_it_and_a_question_is_withdrawn(co
     await page.goto(console.url(f"approvals#{console.answered.id}"))
     await page.wait_for_url(f"**/approvals/{console.answered.id}")
     await expect(page.locator("h1")).to_contain_text(console.answered.sentence)
+    assert console.errors == []
+
+
+async def test_a_standing_grant_is_read_given_and_revoked(console: Seen) -> None:
+    page, place = console.page, console.place
+    made = proposal(console.run, quantity=5, sentence="start 5 machines")
+    pattern = proposed(made.action, made.estimate, frozenset())
+    assert pattern is not None
+    asked = await place.sequencer.admit(replace(made, like=pattern_json(pattern)))
+    assert asked.approval is not None
+    await page.set_viewport_size(LOOKS["phone"])
+    await console.open(f"approvals/{asked.approval.id}")
+    await page.get_by_role("link", name="a standing grant").click()
+    await page.get_by_label("How many").fill("3")
+    await page.get_by_role("button", name="Show it").click()
+    await expect(page.locator("h1")).to_contain_text("the next 3 like this: aws:ec2:RunInstances")
+    for _ in range(2):
+        found = await Axe().run(page, options=RULES)
+        assert [(rule["id"], rule["nodes"]) for rule in found.response["violations"]] == []
+        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0
+        if await page.get_by_role("button", name="Grant it").count():
+            await page.get_by_label("I read it").check()
+            await page.get_by_role("button", name="Grant it").click()
+            await expect(page.locator(".notice").first).to_contain_text("Granted: the next 3")
+    (given,) = await place.desk.standing.listed()
+    assert given.count == 3
+    await page.get_by_role("button", name="Revoke").click()
+    await expect(page.locator("main")).to_contain_text("None in force")
+    assert await place.desk.standing.listed() == ()
     assert console.errors == []
 
 

@@ -19,6 +19,8 @@ from comptroller.server.operations import Operations, _comment, _pick, dollars
 from comptroller.server.render import Json, time_text
 
 BATCH_MAX = 200
+OFFERS_LOOKED_AT_MAX = 1_000
+"""An offer comes from so many of the newest answers."""
 UNTIL_HOURS_DEFAULT = 8
 _SPAN = re.compile(r"([1-9][0-9]{0,3})(m|h|d)")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -84,7 +86,7 @@ class StandingOperations:
 
     async def offered(self, caller: Caller) -> Json:
         """What the caller said yes to so often that one standing yes may do."""
-        found = offers(await self._desk.store.approvals(ApprovalState.APPROVED), caller.person)
+        found = offers(await self._desk.store.answered(limit=OFFERS_LOOKED_AT_MAX), caller.person)
         return {
             "offers": [
                 {"approval": offer.approval, "run": run, "like": key, "yeses": offer.yeses, "sentence": offer.text}

@@ -14,6 +14,7 @@ from comptroller.core.audit import Entry
 from comptroller.core.errors import UsageError
 from comptroller.core.role import Right
 from comptroller.server import words
+from comptroller.server.console import standing
 from comptroller.server.console.app import Console, Visit
 from comptroller.server.console.form import Form
 from comptroller.server.console.page import Page
@@ -41,6 +42,7 @@ def routes(console: Console) -> list[Route]:
         console.get(PAGE, "pending", pending),
         console.get(PAGE, "answered", answered),
         console.post(PAGE, "batch", batch, right=Right.ANSWER),
+        *standing.routes(console, PAGE),
         console.get(PAGE, "{id}", one),
         console.post(PAGE, "{id}/{verb}", answer, right=Right.ANSWER),
     ]
@@ -48,7 +50,7 @@ def routes(console: Console) -> list[Route]:
 
 async def show(visit: Visit) -> Response:
     """The questions that wait."""
-    return await visit.show("approvals", await _pending(visit))
+    return await visit.show("approvals", {**await _pending(visit), "offers": await standing.offered(visit)})
 
 
 async def pending(visit: Visit) -> Response:
