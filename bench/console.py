@@ -59,6 +59,7 @@ def decision(rounds: int, store: str = "") -> float:
             return statistics.median(_clicks(made, service, agent, visitor, rounds)) * 1000
         finally:
             agent.close()
+            visitor.client.close()
 
 
 def _clicks(made: Place, service: Service, agent: Agent, visitor: Visitor, rounds: int) -> list[float]:
@@ -154,6 +155,7 @@ def pages(rounds: int, entries: int, pending: int) -> tuple[float, str]:
                 visitor.page(each.PAGE.path)
                 took.setdefault(each.PAGE.name, []).append(time.perf_counter() - begun)
         agent.close()
+        visitor.client.close()
         every = sorted(moment for found in took.values() for moment in found)
         slowest = max(took, key=lambda name: statistics.median(took[name]))
         return every[int(len(every) * 0.95)] * 1000, slowest
