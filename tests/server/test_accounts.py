@@ -171,6 +171,16 @@ async def test_guessing_closes_the_password_for_a_while_and_a_passkey_never(name
         await doors.accounts.sign_in(name, GOOD, doors.code(factor))
 
 
+async def test_guesses_that_come_at_once_count_like_guesses_in_turn() -> None:
+    doors = Doors()
+    await doors.enrolled()
+    guesses = (doors.accounts.sign_in("dana", GOOD, f"{number:06}") for number in range(3 * ACCOUNT_FAILURES_MAX))
+    done = await asyncio.gather(*guesses, return_exceptions=True)
+    assert sum(isinstance(each, WrongError) for each in done) == ACCOUNT_FAILURES_MAX
+    assert sum(isinstance(each, TooManyError) for each in done) == 2 * ACCOUNT_FAILURES_MAX
+    assert (await doors.kinds()).count("person.locked") == 1
+
+
 async def test_the_name_that_was_typed_is_not_kept() -> None:
     doors = Doors()
     for _ in range(ACCOUNT_FAILURES_MAX):

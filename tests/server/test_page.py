@@ -340,6 +340,21 @@ async def test_the_page_follows(place: Place) -> None:
         assert "held" in (await browser.get(f"{base}?refresh=1")).text
 
 
+async def test_whoever_is_signed_out_follows_no_longer_however_much_happens(place: Place) -> None:
+    async with place.browser() as browser:
+        base, _ = await signed_in(place, browser)
+        run = await place.run()
+        after = await place.store.size() - 1
+        async with browser.stream("GET", f"{base}stream", params={"after": after}) as stream:
+            lines = stream.aiter_lines()
+            await place.propose(run, classes=frozenset({ActionClass.READ}))
+            await next_batch(lines)
+            place.house.persons.sessions.revoke_all(ME)
+            await place.propose(run, classes=frozenset({ActionClass.READ}), quantity=1)
+            with pytest.raises(AssertionError, match="the stream ended"):
+                await next_batch(lines)
+
+
 async def next_batch(lines: AsyncIterator[str]) -> dict[str, Any]:
     """The next batch of a stream, with its id."""
     event: dict[str, str] = {}

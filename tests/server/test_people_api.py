@@ -14,14 +14,15 @@ from comptroller.cli.verifying import verify
 from comptroller.core.account import Account, with_passkey
 from comptroller.core.approval import Assurance
 from comptroller.core.errors import ConflictError
-from comptroller.core.role import Role
+from comptroller.core.role import Right, Role
 from comptroller.core.strong_yes import padless
 from comptroller.core.verdict import Obligation
 from comptroller.server.api.endpoint import Endpoint
 from comptroller.server.api.serve import check_scopes
 from comptroller.server.api.table import ENDPOINTS
+from comptroller.server.deputies import DeputyOperations
 from comptroller.server.identity import Caller, caller_of_account
-from comptroller.server.operations import ForbiddenError
+from comptroller.server.operations import ForbiddenError, NotFoundError
 from comptroller.testing.authenticator import Authenticator
 
 ORIGIN = "http://localhost:8320"
@@ -87,6 +88,42 @@ async def test_a_token_for_one_agent_answers_for_no_other(place: Place) -> None:
     vote = next(each for each in await entries(place) if each["kind"] == "approval.approved")
     assert vote["body"]["via"] == "token:one"  # type: ignore[index]
     assert vote["body"]["assurance"] == "token"  # type: ignore[index]
+
+
+async def test_an_administrator_makes_no_way_into_the_owners_account(place: Place) -> None:
+    persons = place.house.persons
+    await persons.accounts.invite("dana", by="dana", owner=True)
+    administrator = Caller(person=_person(place), roles=frozenset({Role.ADMINISTRATOR}))
+    with pytest.raises(ForbiddenError, match="every role"):
+        await persons.invite(administrator, "dana")
+    await persons.invite(replace(administrator, owner=True), "dana")
+    await persons.reset(administrator, "dana")
+    account = await persons.accounts.account("dana")
+    assert account is not None and not account.owner
+    await persons.invite(administrator, "dana")
+
+
+async def test_a_token_ends_nothing_of_its_persons_and_appoints_nobody(place: Place) -> None:
+    persons = place.house.persons
+    owner = Caller(person=_person(place), roles=frozenset(Role), owner=True)
+    persons.sessions.open(owner, how="passkey")
+    (session,) = persons.sessions.of(ME)
+    text, token = await persons.tokens.make(owner, name="one")
+    caller = await persons.tokens.caller(text)
+    assert caller is not None and caller.may(Right.ANSWER)
+    for forbidden in (
+        persons.sign_out(caller, ME),
+        persons.end_session(caller, session.id),
+        persons.revoke_token(caller, token.id),
+        DeputyOperations(desk=place.desk).set(caller, person="dana", until="2099-01-01"),
+        DeputyOperations(desk=place.desk).end(caller, "dana"),
+    ):
+        with pytest.raises((ForbiddenError, NotFoundError)):
+            await forbidden
+    with pytest.raises(ForbiddenError, match="appoints nobody"):
+        await DeputyOperations(desk=place.desk).set(caller, person="dana", until="2099-01-01")
+    assert persons.sessions.of(ME) == [session]
+    assert await persons.sign_out(owner, ME) == 1
 
 
 VERBS = ("", "/approve", "/reject")

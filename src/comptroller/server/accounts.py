@@ -192,6 +192,8 @@ class Accounts:
         account = await self.account(name)
         known = account if account is not None and account.has_password and self._known(account) else None
         right = await self._matches(known.password if known else self._nobody, password)
+        # Others may have closed the way in while this one waited for its hash: guesses at once count as in turn.
+        self.throttle.check(name, where.address)
         factor = self._factor(known)
         step = matching_step(factor, code, self._now())
         recovery = _digest(_plain_code(code))

@@ -74,6 +74,11 @@ class DeputyOperations:
 
 
 def _may(caller: Caller, stands_for: str) -> None:
+    if caller.only is not None and not caller.may(Right.ADMINISTER):
+        raise ForbiddenError(
+            "a token answers, and appoints nobody: a deputy would outlive it",
+            hint="comptroller approvals deputy set, on the machine itself",
+        )
     if caller.person.name != stands_for and not caller.may(Right.ADMINISTER):
         raise ForbiddenError(
             f"`{caller.person.name}` may not say who answers for `{stands_for}`",

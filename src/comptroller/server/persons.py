@@ -129,6 +129,12 @@ class Persons:
     async def invite(self, caller: Caller, name: str) -> tuple[str, datetime]:
         """A one-time link's secret for `name`. Administrators invite; everybody else only themself, on the machine."""
         self._may_change(caller, name)
+        account = await self.accounts.account(name)
+        if account is not None and account.owner and not caller.owner:
+            raise ForbiddenError(
+                f"the account of `{name}` has every role: a further way into it is theirs alone to make",
+                hint="they ask for it on the machine itself; `comptroller people reset` takes every way and that mark",
+            )
         return await self.accounts.invite(name, by=caller.person.name, owner=self._own(caller, name))
 
     async def reset(self, caller: Caller, name: str) -> tuple[str, datetime]:
@@ -148,6 +154,7 @@ class Persons:
 
     async def end_session(self, caller: Caller, identifier: str) -> int:
         """End one session of the caller's, or anybody's for who administers. Raises `NotFoundError`."""
+        _by_themself(caller, "end a session")
         found = next((each for each in self.sessions.of() if each.id == identifier), None)
         mine = found is not None and found.caller.person.name == caller.person.name
         if found is None or not (mine or caller.may(Right.ADMINISTER)):
@@ -158,6 +165,7 @@ class Persons:
 
     async def sign_out(self, caller: Caller, name: str, *, but: Session | None = None) -> int:
         """End every session of `name`, except `but`."""
+        _by_themself(caller, "sign people out")
         if name != caller.person.name:
             demand(caller, Right.ADMINISTER, "sign somebody else out")
         ended = self.sessions.revoke_all(name, but=but)
@@ -184,6 +192,7 @@ class Persons:
 
     async def revoke_token(self, caller: Caller, name: str) -> Json:
         """End a token of the caller's, or anybody's for who administers."""
+        _by_themself(caller, "end a token")
         return token_json(await self.tokens.revoke(caller, name), self._desk.clock.now())
 
     def _may_change(self, caller: Caller, name: str) -> None:
@@ -198,6 +207,12 @@ class Persons:
 
     def _config(self) -> Config:
         return self._desk.config
+
+
+def _by_themself(caller: Caller, what: str) -> None:
+    """Raise `ForbiddenError` for a token that was not given the right to administer: it is no key to its person."""
+    if caller.only is not None:
+        demand(caller, Right.ADMINISTER, f"{what} with a token")
 
 
 def session_json(session: Session) -> Json:

@@ -70,7 +70,7 @@ class Stream:
                 if found:
                     after = found[-1].index
                     yield _batch(found, after, wanted)
-            while lines is not None and not feed.closed:
+            while lines is not None and not feed.closed and alive():
                 for start in range(0, len(lines), BATCH_LINES_MAX):
                     part = lines[start : start + BATCH_LINES_MAX]
                     after = part[-1].index
