@@ -296,7 +296,7 @@ async def test_rights_are_those_of_the_table(visited: Visited) -> None:
     page = await visited.read(f"audit/{allowed}")
     assert "only their salted hashes" in page
     assert (await visited.get(f"audit/{allowed}/proof")).json()["private"] == []
-    found = await visited.read("audit?text=m8g.large")
+    found = await visited.read("audit?text=compare+instance")
     assert "Nothing like that is there" in found, "what one may not read one cannot search"
     assert (await visited.read("holdings")).count("End it") == 0
 

@@ -185,7 +185,7 @@ async def test_pages_of_a_search_join_without_gap_or_double() -> None:
             and (not text or any(" ".join(text.lower().split()) in str(each.value) for each in beside))
         ]  # fmt: skip
         assert seen == expected, (wanted, text)
-    hidden = await search(store, index, Wanted(), text="m8g.large in us-east", beside=lambda _: False)
+    hidden = await search(store, index, Wanted(), text="m8g.large in us-east", beside=lambda *_: ())
     assert not hidden.lines, "who may not see what lies beside the leaves cannot search it either"
 
 

@@ -236,7 +236,7 @@ class Entries(TypedDict):
 
 
 class Entry(TypedDict):
-    """One line of the log. `private` holds commitments to what lies `beside`."""
+    """One line of the log. `private` holds commitments; `beside` what of their values the caller may see."""
 
     index: int
     at: str

@@ -18,6 +18,7 @@ from comptroller.core.holding import Holding
 from comptroller.core.made import Made
 from comptroller.core.role import Right
 from comptroller.core.window import FORMS, Window
+from comptroller.server.beside import seen
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.pulse import Pulse
@@ -119,28 +120,28 @@ class Operations:
         """The budget tree with the room each limit leaves."""
         return {"budgets": budget_tree(await self.desk.store.budgets(self.desk.clock.now()))}
 
-    async def entries(self, *, after: int, limit: int, run: str = "", wait_seconds: float = 0.0) -> Json:
-        """Entries above `after`, in order; where there are none, the first to come within `wait_seconds`."""
+    async def entries(
+        self, caller: Caller, *, after: int, limit: int, run: str = "", wait_seconds: float = 0.0
+    ) -> Json:
+        """Entries above `after`, in order, with what the caller may see beside them; where there are none, the first to
+        come within `wait_seconds`."""
         run_id = (await self.find_run(run)).id if run else ""
         limit = max(1, min(limit, ENTRIES_MAX))
         deadline = self.desk.clock.now().timestamp() + min(wait_seconds, WAIT_SECONDS_MAX)
         while True:
-            seen = self.pulse.beats
+            beats = self.pulse.beats
             rows = await self.desk.store.entries(after=after, limit=limit, run=run_id)
             left = deadline - self.desk.clock.now().timestamp()
             if rows or left <= 0:
                 break
-            await self.pulse.wait(seen, left)
-            if self.pulse.beats == seen:
+            await self.pulse.wait(beats, left)
+            if self.pulse.beats == beats:
                 break
-        shown = [entry_json(row, await self.desk.store.private(row.index)) for row in rows]
+        shown = [
+            entry_json(row, seen(caller, self.desk.config, row, await self.desk.store.private(row.index)))
+            for row in rows
+        ]
         return {"entries": shown, "next": rows[-1].index if rows else after, "size": await self.desk.store.size()}
-
-    async def recent(self, *, count: int, run: str = "") -> list[Json]:
-        """The newest `count` entries, newest first."""
-        size = await self.desk.store.size()
-        rows = await self.desk.store.entries(after=size - 1 - count, limit=count, run=run)
-        return [entry_json(row, await self.desk.store.private(row.index)) for row in reversed(rows)]
 
     # ------------------------------------------------------------ answering
 

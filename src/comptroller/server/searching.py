@@ -34,11 +34,11 @@ async def search(
     text: str = "",
     before: int | None = None,
     lines: int = PAGE_LINES,
-    beside: Callable[[Entry], bool] = lambda _: True,
+    beside: Callable[[Entry, Sequence[PrivateField]], Sequence[PrivateField]] = lambda _, fields: fields,
 ) -> Found:
     """The newest `lines` entries below `before` that are meant and whose words hold `text`, in any case of letters.
 
-    What lies beside a leaf is neither looked at nor shown where `beside` says no.
+    Of what lies beside a leaf only what `beside` leaves is looked at and shown.
     """
     if before is not None:
         wanted = replace(wanted, end=before if wanted.end is None else min(before, wanted.end))
@@ -60,7 +60,7 @@ async def search(
             row = rows.get(place)
             if row is None or not meant(row[0], wanted):
                 continue
-            line = line_of(row[0], row[1] if beside(row[0]) else ())
+            line = line_of(row[0], beside(*row))
             if needle and needle not in _said(line):
                 continue
             found.append(line)

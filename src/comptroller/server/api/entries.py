@@ -16,7 +16,7 @@ INDEX_MAX = 2**53
 
 
 class Entry(Answer):
-    """One line of the log. `private` holds commitments to what lies `beside`."""
+    """One line of the log. `private` holds commitments; `beside` what of their values the caller may see."""
 
     index: int
     at: Moment
@@ -63,7 +63,9 @@ class Removed(Answer):
 async def list_entries(ask: Ask) -> Json:
     """Entries above an index."""
     query = ask.query(EntriesQuery)
-    return await ask.operations.entries(after=query.after, limit=query.limit, run=query.run, wait_seconds=query.wait)
+    return await ask.operations.entries(
+        ask.caller, after=query.after, limit=query.limit, run=query.run, wait_seconds=query.wait
+    )
 
 
 async def remove_archived(ask: Ask) -> Json:

@@ -14,6 +14,7 @@ from comptroller.core.audit import Entry
 from comptroller.core.errors import UsageError
 from comptroller.core.role import Right
 from comptroller.server import words
+from comptroller.server.beside import for_watching
 from comptroller.server.console import standing
 from comptroller.server.console.app import Console, Visit
 from comptroller.server.console.form import Form
@@ -269,7 +270,7 @@ async def _before(visit: Visit, approval: Approval) -> dict[str, object]:
     kinds = [str(entry.document.get("kind")) for entry in entries]
     newest = await store.entries_at([entry.index for entry in entries[-RUN_LINES_SHOWN_MAX:]])
     return {
-        "lines": [words.entry_line(entry_json(row, private)) for row, private in reversed(newest)],
+        "lines": [words.entry_line(entry_json(row, for_watching(private))) for row, private in reversed(newest)],
         "done": {name: kinds.count(f"action.{name}") for name in ("allowed", "held", "denied")},
         "done_more": len(entries) >= RUN_ENTRIES_READ_MAX,
     }

@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ from comptroller.core.role import Right
 from comptroller.core.sample import SAMPLE_MAX, SEED_CHARS_MAX, sampled
 from comptroller.core.verification import export_lines
 from comptroller.core.walk import Record
+from comptroller.server.beside import FOR_WATCHING, seen, sees_all
 from comptroller.server.console.app import Console, Visit
 from comptroller.server.console.page import Page
 from comptroller.server.console.reading import Reading
@@ -79,7 +81,7 @@ async def show(visit: Visit) -> Response:
         wanted,
         text=asked["text"],
         before=before,
-        beside=lambda entry: _may_see(visit, entry),
+        beside=partial(seen, visit.caller, visit.console.desk.config),
     )
     filtered = {name: value for name, value in asked.items() if value}
     return await visit.show(
@@ -137,11 +139,8 @@ def _moment(text: str, name: str) -> datetime | None:
 
 
 def _may_see(visit: Visit, entry: Entry) -> bool:
-    """What lies beside a leaf: auditors see all of it, an agent's owner that of their agent."""
-    if visit.may(Right.AUDIT):
-        return True
-    agent = visit.console.desk.config.agents.get(str(entry.document.get("agent") or ""))
-    return agent is not None and agent.owner == visit.caller.person.name
+    """Whether all that lies beside a leaf is theirs to see."""
+    return sees_all(visit.caller, visit.console.desk.config, entry)
 
 
 # ---------------------------------------------------------------- one entry
@@ -162,13 +161,15 @@ async def entry(visit: Visit) -> Response:
     item, beside = found[0]
     allowed = _may_see(visit, item)
     committed = item.document.get("private")
-    names = sorted(committed) if isinstance(committed, Mapping) else []
+    every = sorted(committed) if isinstance(committed, Mapping) else []
+    names = every if allowed else [name for name in every if name in FOR_WATCHING]
+    beside = seen(visit.caller, visit.console.desk.config, item, beside)
     here = {field.name: field for field in beside}
     return await visit.show(
         "entry",
         {
             "entry": item,
-            "line": line_of(item, beside if allowed else ()),
+            "line": line_of(item, beside),
             "leaf": _shown(json.dumps(item.document, indent=2, ensure_ascii=True)),
             "hash": merkle.leaf_hash(item.leaf).hex(),
             "allowed": allowed,
@@ -176,8 +177,8 @@ async def entry(visit: Visit) -> Response:
                 (neutral_name(name), _shown(json.dumps(here[name].value, indent=2, ensure_ascii=True))
                  if name in here else None)
                 for name in names
-            ] if allowed else [],
-            "hidden": 0 if allowed else len(names),
+            ],
+            "hidden": len(every) - len(names),
             "size": size,
             "signed": await _signed_or_none(visit),
             "sure": visit.may(Right.AUDIT) or allowed,

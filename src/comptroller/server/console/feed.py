@@ -13,6 +13,7 @@ from comptroller.core.audit import Entry, EntryKind
 from comptroller.core.errors import StoreError
 from comptroller.engine.hub import Hub
 from comptroller.ports import Store
+from comptroller.server.beside import for_watching
 from comptroller.server.render import entry_json
 from comptroller.server.words import Line, entry_line
 
@@ -162,7 +163,7 @@ class Feed:
 
     async def _shown(self, rows: Iterable[Entry]) -> list[Shown]:
         found = await self._store.entries_at([row.index for row in rows])
-        return [shown_of(entry_json(row, private)) for row, private in found]
+        return [shown_of(entry_json(row, for_watching(private))) for row, private in found]
 
 
 def shown_of(entry: Mapping[str, object]) -> Shown:

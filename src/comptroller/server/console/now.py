@@ -15,6 +15,7 @@ from comptroller.core.brake import BrakeState
 from comptroller.core.errors import UsageError
 from comptroller.core.role import Right
 from comptroller.server import words
+from comptroller.server.beside import for_watching, seen
 from comptroller.server.console.app import BRAKES_SHOWN_MAX, Console, Visit
 from comptroller.server.console.feed import Filter, shown_of
 from comptroller.server.console.page import Page
@@ -92,7 +93,7 @@ async def entry(visit: Visit) -> Response:
     if not found:
         raise NotFoundError(f"there is no entry {index} in this store", hint="it may be archived")
     row, private = found[0]
-    document = entry_json(row, private)
+    document = entry_json(row, seen(visit.caller, visit.console.desk.config, row, private))
     whole = json.dumps({key: document[key] for key in ("body", "beside")}, indent=2, ensure_ascii=True)
     return visit.fragment("now_entry", {"line": words.entry_line(document), "kind": document["kind"], "whole": whole})
 
@@ -171,7 +172,7 @@ async def _lines(visit: Visit, wanted: dict[str, str]) -> Sequence[words.Line]:
     store = visit.console.desk.store
     end = await store.size()
     rows = await store.entries_at(range(max(0, end - count), end))
-    entries = [entry_json(row, private) for row, private in rows]
+    entries = [entry_json(row, for_watching(private)) for row, private in rows]
     fitting = [each for each in reversed(entries) if chosen.wants(shown_of(each))]
     return [words.entry_line(each) for each in fitting[:FEED_SHOWN_MAX]]
 
