@@ -375,6 +375,10 @@ class RunBook(Protocol):
         """Remember who started a run."""
         ...
 
+    def known(self, person: str) -> bool:
+        """Whether there still is such a person."""
+        ...
+
     def author(self) -> str:
         """Who last changed the policies; empty where nobody is known."""
         ...

@@ -336,3 +336,13 @@ async def test_never_more_than_was_granted(tmp_path: Any, count: int, cents: int
     assert kept is not None and kept.used == len(passed) <= count
     assert kept.spent_usd_micros == sum(passed) * CENTS <= cents * CENTS
     assert all(price <= 10 for price in passed)
+
+
+async def test_it_does_not_outlive_its_granter(bench: Bench) -> None:
+    question = await asked(bench, alike(bench))
+    await bench.engine.standing.grant(question.id, BEN, terms(bench, count=3))
+    assert await admitted(bench, 1) == 1
+    book = bench.engine.sequencer._runbook
+    people = {name: person for name, person in book.config.people.items() if name != BEN.name}
+    book.config = book.config.model_copy(update={"people": people})
+    assert await admitted(bench, 2) == 0

@@ -21,7 +21,7 @@ from comptroller.core.judge import OBSERVED_CLASSES, Case, Judgement, judge
 from comptroller.core.narrow import Narrowing
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.secrecy import scrubbed, shown
-from comptroller.core.standing import covering, question_key
+from comptroller.core.standing import Standing, covering, question_key
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
 from comptroller.engine.escrow import NOBODY_TO_ASK, ONLY_CHEAP, Escrow, marked
@@ -242,7 +242,7 @@ class Sequencer:
                 targets=proposal.targets,
                 waited=proposal.waited,
                 asking=self._runbook.asking(),
-                standing=covering(facts.documents, action, proposal.estimate),
+                standing=self._standing(facts, proposal),
             )
             if facts.calls and _may_resend(facts.calls[0], now):
                 resent = judge(_as_sent(case, facts.calls[0]))
@@ -367,6 +367,11 @@ class Sequencer:
         )
         self._publish(allowed, replace(decision, crossings=()), (-number,))
         return Sequenced(verdict=decision.verdict, permit=permit, proposal=smaller[0] if smaller else None)
+
+    def _standing(self, facts: Facts, proposal: Proposal) -> tuple[Standing, ...]:
+        """The standing grants that the action fits, of people who are still there."""
+        found = covering(facts.documents, proposal.action, proposal.estimate)
+        return tuple(item for item in found if self._runbook.known(item.person))
 
     def _cheap(self, proposal: Proposal) -> bool:
         """Whether an observed run may go on past the boundary with it: only that its host and service are
