@@ -165,6 +165,7 @@ def test_a_killed_part_takes_the_box_with_it(project: Project, outside: Outside,
     assert living.attempt() == "answer HTTP/1.1 200"
     everything, served = [*living.parts, living.process.pid], project.server()
     os.kill(living.part(part), signal.SIGKILL)
+    living.process.wait(SECONDS_MAX)  # `end` closes the command's input first, which would end it with 0
     code, err = living.end()
     assert code == {"run": -9, "serve": 125, "guard": 125}.get(part, 137), err
     assert gone(everything) == []

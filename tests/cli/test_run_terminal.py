@@ -103,8 +103,13 @@ def test_a_shell_is_usable(project: Project) -> None:
 def test_a_change_of_size_reaches_the_command(project: Project) -> None:
     code = (
         "import os, signal\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: print('now', *os.get_terminal_size(), flush=True))\n"
+        # Blocked and waited for: a handler's call would wait for the end of a read that began just before it.
+        "signal.signal(signal.SIGWINCH, lambda *_: None)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])\n"
         "print('ready', os.isatty(0), os.isatty(1), os.isatty(2), flush=True)\n"
+        "while os.get_terminal_size() != (90, 50):\n"
+        "    signal.sigwait([signal.SIGWINCH])\n"
+        "print('now', *os.get_terminal_size(), flush=True)\n"
         "input()\n"
     )
     screen = Screen(project, [sys.executable, "-c", code])

@@ -226,6 +226,7 @@ async def test_keys_and_forms_work_without_a_mouse(seen: Seen) -> None:
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("Off the books")
     for key, title in (("s", "Spend"), ("h", "Holdings"), ("u", "Audit"), ("f", "Findings"), ("e", "Settings")):
+        await expect(page.locator("html[data-keys]")).to_be_attached()  # the heading is there before the keys are
         await page.keyboard.press("g")
         await page.keyboard.press(key)
         await expect(page.locator("h1")).to_have_text(title)

@@ -272,6 +272,7 @@ document.addEventListener("keydown", (event) => {
     keys.get(event.key)(event);
   }
 });
+document.documentElement.dataset.keys = "";
 document.getElementById("show-keys")?.addEventListener("click", () => document.getElementById("keys").showModal());
 
 try {
