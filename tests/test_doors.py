@@ -88,8 +88,11 @@ class Place:
         return [entry for entry in found if entry["kind"] in kinds]
 
     def close(self) -> None:
-        pid = int(Paths(next(Path(self.environment["XDG_STATE_HOME"], "comptroller").iterdir())).lock.read_text())
-        descriptor = os.pidfd_open(pid)
+        lock = Paths(next(Path(self.environment["XDG_STATE_HOME"], "comptroller").iterdir())).lock
+        try:
+            descriptor = os.pidfd_open(int(lock.read_text()))
+        except (FileNotFoundError, ProcessLookupError):
+            return
         try:
             signal.pidfd_send_signal(descriptor, signal.SIGTERM)
             assert select.select([descriptor], [], [], SECONDS_MAX)[0]
@@ -395,6 +398,39 @@ def test_an_agent_may_be_kept_from_doors(place: Place) -> None:
             assert done.returncode == 2 and f"may not be run with {options[0]}" in done.stderr
     finally:
         place.edit(forbid=[])
+
+
+# ---------------------------------------------------------------- what is Comptroller's own
+
+OWN = """
+import http.client
+for host, header in {ways}:
+    for path in ("/healthz", "/metrics", "/", "/api/v1/runs"):
+        link = http.client.HTTPConnection(host, {port} if header else 80, timeout=20)
+        link.request("GET", path, headers={{"Host": header}} if header else {{}})
+        print((link.getresponse().getheader("x-comptroller-reason") or "REACHED").partition(":")[0])
+"""
+
+
+def test_the_console_is_out_of_reach_of_boxes_whatever_names_it(place: Place) -> None:
+    port = free_port()
+    here = {name: f"http://{address}:{port}" for name, address in (
+        ("four.example.com", "127.0.0.1"), ("six.example.com", "[::1]"), ("mapped.example.com", "[::ffff:127.0.0.1]"),
+        ("named.example.com", "localhost"),
+    )}  # fmt: skip
+    top = {"upstreams": here, "private": ["localhost"], "console": {"listen": f"127.0.0.1:{port}"}}
+    place.edit(hosts=[*here, "localhost"], top=top)
+    place.close()
+    try:
+        ways = [*((name, "") for name in here), ("198.51.100.7", f"localhost:{port}")]
+        done = place.script(OWN.format(ways=ways, port=port))
+        assert done.stdout.split() == ["own_address"] * 20, (done.stdout, done.stderr)
+        refused = place.run("true", options=["--host-service", f"pages={port}"])
+        assert refused.returncode == 2 and "leads to Comptroller itself" in refused.stderr
+        assert urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20).status == 200
+    finally:
+        place.edit(hosts=[], top={"upstreams": {}, "private": [], "console": {}})
+        place.close()
 
 
 # ---------------------------------------------------------------- git

@@ -1120,6 +1120,11 @@ class GatewayDoor:
         """Host names the agent may know about."""
         return self._runbook.config.agents[agent].hosts
 
+    @property
+    def own_ports(self) -> set[int]:
+        """Ports on which Comptroller itself listens."""
+        return self._gateway.upstream.own_ports
+
     async def attach(
         self,
         run: Run,
@@ -1216,6 +1221,7 @@ def build_gateway(
             upstreams=config.upstreams,
             private=config.private,
             host_services=engine.host_services,
+            own_url=config.console.public_url,
         ),
     )
 

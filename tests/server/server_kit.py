@@ -106,6 +106,7 @@ class RecordingDoor:
     ca_pem: str = "-----BEGIN CERTIFICATE-----\n"
     boxes: list[OpenedBox] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    own_ports: set[int] = field(default_factory=set)
 
     def placeholders(self, agent: str) -> Mapping[str, str]:
         return {"OPENAI_API_KEY": "comptroller-placeholder"}

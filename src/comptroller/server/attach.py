@@ -178,7 +178,7 @@ class _Attachment:
             start = await self._start()
         if start is None:
             return
-        doors = self._doors = RunDoors(self._desk.recorder, start.doors)
+        doors = self._doors = RunDoors(self._desk.recorder, start.doors, own_ports=self._desk.door.own_ports)
         run = await self._desk.runs.start(
             agent=start.agent,
             purpose=start.purpose,

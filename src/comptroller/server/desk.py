@@ -65,6 +65,12 @@ class Door(Protocol):
         """Host names the agent may know about."""
         ...
 
+    @property
+    def own_ports(self) -> set[int]:
+        """Ports of this machine on which Comptroller itself listens: whoever listens adds its own, and no box is led
+        there."""
+        ...
+
     async def attach(
         self,
         run: Run,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Run
 from comptroller.core.doors import HOST_SERVICES_MAX, HostService, parse_host_services
+from comptroller.core.errors import UsageError
 from comptroller.engine.recorder import Recorder
 from comptroller.server.channel import ChannelError
 
@@ -45,9 +46,15 @@ class _Used(BaseModel):
 class RunDoors:
     """What was asked for, and what became of it."""
 
-    def __init__(self, recorder: Recorder, wanted: Wanted) -> None:
-        """Raises `UsageError` for a host service that is not written as one."""
+    def __init__(self, recorder: Recorder, wanted: Wanted, *, own_ports: Collection[int] = ()) -> None:
+        """Raises `UsageError` for a host service that is not written as one, or whose port is one of `own_ports`."""
         self.host_services: Sequence[HostService] = parse_host_services(wanted.host_services)
+        for service in self.host_services:
+            if service.port in own_ports:
+                raise UsageError(
+                    f"`{service.text}` leads to Comptroller itself, which no agent reaches",
+                    hint="name the port of another server",
+                )
         self._recorder = recorder
         self._wanted = wanted
         self._used: dict[str, _Used] = {}

@@ -61,6 +61,9 @@ class House:
             for each in listening:
                 opened.callback(each.close)
             port = listening[0].getsockname()[1]
+            own_ports = self._desk.door.own_ports
+            own_ports.add(port)
+            opened.callback(own_ports.discard, port)
             attach_socket = _bound(opened, attach_path)
             control_socket = _bound(opened, control_path)
 

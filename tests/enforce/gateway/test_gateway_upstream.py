@@ -15,11 +15,13 @@ import pytest
 from gateway_kit import serving
 
 from comptroller.core.action import Action, ActionClass, digest
+from comptroller.core.doors import HostService
 from comptroller.core.errors import ConfigError
 from comptroller.core.request import Header, Outgoing
+from comptroller.enforce.gateway.doors import TcpService
 from comptroller.enforce.gateway.exchange import PENDING, Exchange, UpstreamError
-from comptroller.enforce.gateway.settings import GatewaySettings
-from comptroller.enforce.gateway.upstream import Upstream
+from comptroller.enforce.gateway.settings import BoxSocket, GatewaySettings
+from comptroller.enforce.gateway.upstream import Route, Upstream
 from comptroller.enforce.gateway.wire import READ_BUFFER_BYTES_MAX, Wire
 from comptroller.engine.sequencer import Permit
 from comptroller.testing.certificates import self_signed
@@ -116,6 +118,95 @@ async def test_private_hosts_reach_private_addresses_but_never_metadata(tmp_path
             addresses[0] = "169.254.169.254"
             kit.upstream.close()
             assert "private_address" in (await kit.client(work)).headers["x-comptroller-reason"]
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "64:ff9b::7f00:1", "::127.0.0.1"]
+)
+@pytest.mark.parametrize("way", ["private", "upstreams", "tcp"])
+async def test_no_way_that_somebody_named_leads_to_our_own_listeners(way: str, address: str) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return [address]
+
+    scheme = "tcp" if way == "tcp" else "http"
+    out = Upstream(
+        settings=GatewaySettings(),
+        upstreams={} if way == "private" else {HOST: f"{scheme}://near.example.com:8320"},
+        private=[HOST],
+        resolve=resolve,
+    )
+    out.own_ports.add(8320)
+    judged = action()
+    with pytest.raises(UpstreamError, match="leads to Comptroller itself") as error:
+        if way == "tcp":
+            await out.connect(permit(judged), judged, TcpService(host=HOST, port=5432))
+        else:
+            await out.send(outgoing(scheme="http", port=8320), permit(judged), judged)
+    assert error.value.code == "own_address" and not error.value.sent
+
+
+async def test_a_host_service_never_is_our_own_listener() -> None:
+    out = upstream()
+    service = HostService(name="pages", port=8320)
+    out.host_services.open("r1", {service.host: service})
+    out.own_ports.add(8320)
+    judged = action(endpoint=service.host)
+    with pytest.raises(UpstreamError, match="leads to Comptroller itself"):
+        await out.send(outgoing(scheme="http", host=service.host, port=80), permit(judged), judged)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "upstreams", "refused"),
+    [
+        ("ctl.example.com", 443, {}, True),
+        ("ctl.example.com", 8443, {}, False),
+        ("ctl.example.com", 80, {"ctl.example.com": "http://127.0.0.1:1"}, True),
+        ("near.example.com", 80, {"near.example.com": "https://ctl.example.com"}, True),
+        ("near.example.com", 80, {}, False),
+    ],
+)
+async def test_the_name_people_open_the_console_by_is_refused(
+    host: str, port: int, upstreams: dict[str, str], refused: bool
+) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return []
+
+    out = Upstream(
+        settings=GatewaySettings(),
+        upstreams=upstreams,
+        private=(),
+        resolve=resolve,
+        own_url="https://ctl.example.com",
+    )
+    judged = action(endpoint=host)
+    with pytest.raises(UpstreamError) as error:
+        await out.send(outgoing(host=host, port=port), permit(judged), judged)
+    assert error.value.code == ("own_address" if refused else "upstream_unreachable")
+
+
+async def test_the_proxy_of_a_run_is_one_of_our_own_listeners_as_long_as_it_listens(tmp_path: Path) -> None:
+    async with serving(tmp_path) as kit:
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        proxied = replace(kit.identity, proxy_secret="s" * 43)
+        attached = await kit.gateway.attach(proxied, [BoxSocket(role="proxy", socket=listener)])
+        assert kit.upstream.own_ports == {port}
+        await attached.close()
+        assert not kit.upstream.own_ports
+
+
+async def test_the_same_port_elsewhere_and_other_ports_here_stay_reachable() -> None:
+    with HttpServer(lambda request: HttpAnswer(body=b"{}")) as server:
+        out = upstream(server.url)
+        out.own_ports.add(server.port - 1)
+        judged = action()
+        exchange = await out.send(outgoing(), permit(judged), judged)
+        assert (await exchange.head()).status == 200
+        exchange.abort()
+        out.close()
+    route = Route(scheme="http", host="192.0.2.1", port=8320, named=True)
+    out.own_ports.add(8320)
+    assert await out._addresses(route, HOST) == ["192.0.2.1"]
 
 
 async def test_a_name_is_resolved_once_a_connection_and_kept_connections_are_reused(tmp_path: Path) -> None:

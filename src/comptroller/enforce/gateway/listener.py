@@ -152,6 +152,7 @@ class Attachment:
         self._room = asyncio.Semaphore(settings.connections_max)
         self._accepting: list[asyncio.Task[None]] = []
         self._listening: list[socket.socket] = []
+        self._own_port = 0
         self._connections: set[_Connection] = set()
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._dns: list[TcpServer] = []
@@ -169,6 +170,9 @@ class Attachment:
         match box_socket.role:
             case "tcp" | "proxy":
                 self._listening.append(sock)
+                if box_socket.role == "proxy":
+                    self._own_port = sock.getsockname()[1]
+                    self._line.upstream.own_ports.add(self._own_port)
                 self._accepting.append(asyncio.create_task(self._accept(sock, proxied=box_socket.role == "proxy")))
             case "dns-udp":
                 loop = asyncio.get_running_loop()
@@ -189,6 +193,7 @@ class Attachment:
         await asyncio.gather(*self._accepting, return_exceptions=True)
         for sock in self._listening:
             sock.close()
+        self._line.upstream.own_ports.discard(self._own_port)
         for transport in self._datagrams:
             transport.close()
         for server in self._dns:

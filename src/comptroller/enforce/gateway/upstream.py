@@ -89,10 +89,15 @@ class Upstream:
         private: Sequence[str],
         resolve: Resolve | None = None,
         host_services: HostServices | None = None,
+        own_url: str = "",
     ) -> None:
         """`upstreams` maps a host (exact or `*.suffix`) to a development URL, `private` names hosts that may have
-        private addresses; `host_services` leads single runs to the machine's own. Raises `ConfigError`."""
+        private addresses; `host_services` leads single runs to the machine's own. `own_url` is under which origin
+        people open the console. Raises `ConfigError`."""
         self.host_services = host_services or HostServices()
+        self.own_ports: set[int] = set()
+        """Ports of this machine where Comptroller itself listens. Whoever listens adds its own; nothing leads there."""
+        self._own_place = _place_of(own_url)
         self._settings = settings
         self._upstreams = {host: _development(host, url) for host, url in upstreams.items()}
         self._private = tuple(private)
@@ -236,6 +241,7 @@ class Upstream:
 
     async def _connect(self, route: Route, name: str, *, postgres: bool = False) -> Wire:
         failure: Exception | None = None
+        self._refuse_own_name(route, name)
         addresses = await self._addresses(route, name)
         for address in addresses[: self._settings.connect_addresses_max]:
             wire: Wire | None = None
@@ -271,12 +277,22 @@ class Upstream:
         why = type(failure).__name__ if failure is not None else "no address"
         raise UpstreamError("upstream_unreachable", f"`{name}` cannot be reached ({why})", sent=False)
 
+    def _refuse_own_name(self, route: Route, name: str) -> None:
+        host, port = self._own_place
+        if host and host in (name, route.host) and (route.named or route.port == port):
+            raise _own(name)
+
     async def _addresses(self, route: Route, name: str) -> list[str]:
         try:
             async with asyncio.timeout(self._settings.connect_seconds_max):
                 found = list(dict.fromkeys(await self._resolve(route.host, route.port)))
         except (OSError, UnicodeError, TimeoutError):
             raise UpstreamError("upstream_unknown", f"`{name}` cannot be resolved", sent=False) from None
+        # INVARIANT: whatever names it, no route leads to a port on which Comptroller itself listens.
+        elsewhere = [each for each in found if route.port not in self.own_ports or not is_here(each, route.port)]
+        if found and not elsewhere:
+            raise _own(name)
+        found = elsewhere
         if route.named:
             return found
         private = host_matches(route.host, self._private)
@@ -361,6 +377,17 @@ def request_head(outgoing: Outgoing) -> bytes:
 async def _system_resolve(host: str, port: int) -> Sequence[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(item[4][0]) for item in found]
+
+
+def _own(name: str) -> UpstreamError:
+    text = f"`{name}` leads to Comptroller itself, which no agent reaches: name another port or another host"
+    return UpstreamError("own_address", text, sent=False)
+
+
+def _place_of(url: str) -> tuple[str, int]:
+    """Host and port of an origin; an empty host where there is none."""
+    parts = urlsplit(url)
+    return (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _development(host: str, url: str) -> Route:

@@ -123,6 +123,7 @@ class Bait:
         places: dict[str, object] = {"abstract": name, "unix": [], "ssh_agent": str(self.root / "agent.sock")}
         places["port"] = self._stream("loopback", socket.AF_INET, ("127.0.0.1", 0))
         places["port_any"] = self._stream("every address", socket.AF_INET, ("0.0.0.0", 0))
+        places["pages"] = [f"127.0.0.1:{places['port']}"]
         places["port6"] = 0
         with suppress(OSError):
             places["port6"] = self._stream("IPv6 loopback", socket.AF_INET6, ("::1", 0))

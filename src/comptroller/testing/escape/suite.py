@@ -33,10 +33,16 @@ DOCUMENT = "bait.json"
 CONFIG = """\
 version: 1
 organization: doctor
+console: {{listen: "127.0.0.1:{port}"}}
+upstreams:
+  pages4.example.com: http://127.0.0.1:{port}
+  pages6.example.com: http://[::1]:{port}
+  mapped.example.com: http://[::ffff:127.0.0.1]:{port}
+  named.example.com: http://localhost:{port}
 teams: {{main: {{}}}}
 people: {{{person}: {{groups: [approvers]}}}}
 agents:
-  suspect: {{team: main, owner: {person}, purpose: try to get out, workspace: ., hosts: [shop.example.com]}}
+  suspect: {{team: main, owner: {person}, purpose: try to get out, workspace: ., hosts: [shop.example.com, {pages}]}}
   other: {{team: main, owner: {person}, purpose: be another box, workspace: ../other, hosts: []}}
 budgets:
   - {{scope: doctor, unit: usd, window: total, limit: 1}}
@@ -65,6 +71,9 @@ while True:
     print(time.monotonic() - started if answered else 999.0, flush=True)
     time.sleep(0.1)
 """
+
+PAGES = ("pages4.example.com", "pages6.example.com", "mapped.example.com", "named.example.com")
+"""Allowed hosts that somebody led to where Comptroller's own console and API listen."""
 
 
 class SuiteError(ComptrollerError):
@@ -97,12 +106,17 @@ def run_suite(*, only: Sequence[str] = (), tell: Callable[[Attack], None] | None
 def _installation(bait: Bait) -> Path:
     person = person_name(os_user(os.getuid()))
     config = bait.workspace / CONFIG_NAME
-    config.write_text(CONFIG.format(person=person), "utf-8")
+    config.write_text(CONFIG.format(person=person, port=_free_port(), pages=", ".join(PAGES)), "utf-8")
     (bait.workspace / POLICIES_FOLDER).mkdir()
     (bait.workspace / POLICIES_FOLDER / "starter.cedar").write_text(starter_policies(), "utf-8")
     bait.write_program(bait.workspace / SUSPECT)
     (bait.root / "other" / "other.py").write_text(OTHER, "utf-8")
     return config
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _attacked(bait: Bait, config: Path, only: Sequence[str], tell: Callable[[Attack], None]) -> Iterator[Attack]:
@@ -119,6 +133,7 @@ def _attacked(bait: Bait, config: Path, only: Sequence[str], tell: Callable[[Att
             **standing,
             "other": other.places,
             "only": list(only),
+            "pages": PAGES,
         }
         before = bait.watched()
         for attack in _inside(bait, config, {**places, **bait.facts(_state(bait, config)), **told}):

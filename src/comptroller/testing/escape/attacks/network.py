@@ -179,6 +179,22 @@ def other_box():
     )
 
 
+@attack("machine", "Comptroller's own console, API and health by allowed hosts that lead there")
+def own_pages():
+    return every(
+        lambda way: page(*way), [(host, path) for host in BAIT["pages"] for path in ("/healthz", "/metrics", "/")]
+    )
+
+
+def page(host, path):
+    name, _, port = host.partition(":")
+    request = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
+    answer = talk(socket.AF_INET, socket.SOCK_STREAM, (name, int(port or 80)), request, 4000)
+    if b"x-comptroller-reason" in answer.lower():
+        raise Blocked(answer.split(b"\r\n")[0].decode(errors="replace"))
+    return answer[:200]
+
+
 # ---------------------------------------------------------------- the network
 
 
