@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from comptroller.compose import SystemClock, SystemIds
+from comptroller.compose_state import SystemClock, SystemIds
 from comptroller.core.action import Action, ActionClass, Call
 from comptroller.core.action import digest as digest_of
 from comptroller.core.asking import QuestionLimits

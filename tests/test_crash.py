@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from comptroller.compose import Paths, open_log, starter_policies
+from comptroller.compose import Paths, starter_policies
+from comptroller.compose_state import open_log
 from comptroller.core.reservation import ReservationState
 
 SEED = 20261123

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from tests.test_crash import CONFIG, Provider, Serve
 
-from comptroller.compose import Paths, open_log, starter_policies
+from comptroller.compose import Paths, starter_policies
+from comptroller.compose_state import open_log
 
 CALLS_LIMIT = 400
 SECONDS_MAX = 30.0

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from comptroller import compose
+from comptroller import compose, compose_state
 from comptroller.cli import main
-from comptroller.compose import Installation, SystemIds, open_installation, starter_policies
+from comptroller.compose import Installation, open_installation, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.approval import ApprovalState, GrantState
 from comptroller.core.brake import RESTORE
 from comptroller.core.errors import MissingError, RefusedError, StoreError, UsageError, VerificationError
@@ -84,12 +85,12 @@ def cli(*words: str) -> Result:
 
 def backed_up(place: Path, *, name: str = "b.tar.gz") -> Path:
     file = place.parent.parent / name
-    compose.make_backup(Paths.of(place), file, with_keys=False)
+    compose_state.make_backup(Paths.of(place), file, with_keys=False)
     return file
 
 
 def restored(place: Path, file: Path | None, *checkpoints: Path) -> compose.Restored:
-    return compose.restore(Paths.of(place), file, by="ann", reason="the disk failed", checkpoints=checkpoints)
+    return compose_state.restore(Paths.of(place), file, by="ann", reason="the disk failed", checkpoints=checkpoints)
 
 
 def verified(*words: str) -> dict[str, object]:
@@ -285,7 +286,7 @@ def test_a_lost_machine_is_restored_with_its_key(place: Path, tmp_path: Path) ->
     asyncio.run(live(place, 1))
     paths = Paths.of(place)
     bare, full = backed_up(place), tmp_path / "full.tar.gz"
-    compose.make_backup(paths, full, with_keys=True)
+    compose_state.make_backup(paths, full, with_keys=True)
     assert full.stat().st_mode & 0o777 == 0o600
     key = paths.log_key.read_bytes()
     paths.folder.rename(tmp_path / "lost")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from comptroller import compose
+from comptroller import compose_state
 from comptroller.cli.audit import audit
 from comptroller.core.audit import EntryDraft, EntryKind, PrivateField
 from comptroller.core.checkpoint import parse_verifier_key
@@ -72,7 +72,7 @@ def old(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def archived(place: Path, folder: Path) -> list[archives.ArchiveFile]:
-    return list(compose.make_archives(Paths.of(place), folder, before=datetime.now(UTC) + timedelta(days=1)))
+    return list(compose_state.make_archives(Paths.of(place), folder, before=datetime.now(UTC) + timedelta(days=1)))
 
 
 async def removed(place: Path, *files: Path, days: dict[EntryClass, int] | None = None) -> list[Removed]:
@@ -286,8 +286,8 @@ async def _removing(place: Path, file: Path, statements: int) -> None:
     connection, _ = store._ready_connection()
     connection.set_trace_callback(count)
     archive, digest = archives.read_file(file, key=key)
-    ids = compose.SystemIds()
-    archivist = Archivist(store=store, clock=compose.SystemClock(), scribe=Scribe(ids), hub=Hub())
+    ids = compose_state.SystemIds()
+    archivist = Archivist(store=store, clock=compose_state.SystemClock(), scribe=Scribe(ids), hub=Hub())
     await archivist.remove(archive, days=DAYS, name=file.name, sha256=digest, by="ann")
     await store.close()
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from comptroller import compose
+from comptroller import compose, compose_state
 from comptroller.cli import main
-from comptroller.compose import Installation, SystemIds, open_installation, starter_policies
+from comptroller.compose import Installation, open_installation, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.approval import Approval, Person
 from comptroller.core.brake import RunState
 from comptroller.core.errors import StoreError, UsageError
@@ -204,11 +205,11 @@ def test_a_cut_tail_is_found_by_the_log_of_another(machines: tuple[Path, Path]) 
     paths = Paths.of(machines[0])
     assert json.loads(cli(machines[0], "audit", "verify", "--json").stdout)["verified"]
     # Whoever owns machine one signs a shorter log, and takes its checkpoints out of the store.
-    with compose.open_log(paths) as log:
+    with compose_state.open_log(paths) as log:
         number = next(e.index for e in log.entries() if e.document["body"] == {"note": "the last"})
         root = log.root(number)
     key = compose.load_log_key(paths.log_key)
-    origin = compose.installation_origin(paths)
+    origin = compose_state.installation_origin(paths)
     note = compose.sign(compose.Checkpoint(origin=origin, size=number, root=root), key)
     paths.checkpoint.write_bytes(note)
     ours = f"installation = (SELECT number FROM comptroller.installations WHERE origin = '{origin}')"

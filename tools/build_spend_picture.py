@@ -21,7 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from comptroller.boundary import CedarBoundary, PolicyText
-from comptroller.compose import Engine, SystemIds, agent_facts, build_engine, registry_of, starter_policies
+from comptroller.compose import Engine, agent_facts, build_engine, registry_of, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.approval import Person
 from comptroller.core.budget import Budget
 from comptroller.core.config import Config, parse_config

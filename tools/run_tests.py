@@ -1,4 +1,4 @@
-"""Runs every test in three processes at once: one computes, the others mostly wait for boxes and servers.
+"""Runs every test in four processes at once: one computes, the others mostly wait for boxes, servers and browsers.
 
 What is printed is the output of each, one after the other; ends with 1 where a test failed. Arguments go to all.
 """
@@ -18,6 +18,7 @@ GROUPS = (
         | {"test_coverage.py", "test_docs.py", "test_docs_pages.py", "test_docs_services.py"}
     ),
     frozenset({"enforce", "server"}),
+    frozenset({"bench", "console", "notify", "testing", "test_crash.py", "test_demo.py", "test_programs.py"}),
 )
 """Folders and files of the first processes; whatever else lies in `tests` belongs to the last."""
 

@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from comptroller.cli.audit import audit
-from comptroller.compose import Paths, installation_origin, make_keys
+from comptroller.compose import Paths
+from comptroller.compose_state import installation_origin, make_keys
 from comptroller.core.audit import PrivateField
 from comptroller.core.checkpoint import Checkpoint, sign
 from comptroller.core.errors import ComptrollerError, MissingError, RefusedError, VerificationError

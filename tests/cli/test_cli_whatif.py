@@ -14,7 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from comptroller.cli import main
-from comptroller.compose import SystemIds, build_engine, load_boundary, make_keys, starter_policies
+from comptroller.compose import build_engine, load_boundary, starter_policies
+from comptroller.compose_state import SystemIds, make_keys
 from comptroller.core.action import Action, ActionClass, digest
 from comptroller.core.approval import Person
 from comptroller.core.budget import Budget

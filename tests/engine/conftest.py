@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from comptroller.boundary import CedarBoundary, PolicyText
-from comptroller.compose import Engine, SystemIds, agent_facts, build_engine, registry_of, starter_policies
+from comptroller.compose import Engine, agent_facts, build_engine, registry_of, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.action import Action, ActionClass, Call, digest
 from comptroller.core.approval import Person
 from comptroller.core.brake import Run

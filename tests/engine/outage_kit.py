@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.engine.conftest import CONFIG, TurnedClock
 
-from comptroller.compose import Engine, SystemIds, build_engine
+from comptroller.compose import Engine, build_engine
+from comptroller.compose_state import SystemIds
 from comptroller.core.action import Action, ActionClass, Call, digest
 from comptroller.core.brake import Run
 from comptroller.core.budget import Budget

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from tests.engine.conftest import CONFIG, Bench, TurnedClock, boundary_of
 
-from comptroller.compose import SystemIds, build_engine, starter_policies
+from comptroller.compose import build_engine, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.config import parse_config
 from comptroller.core.estimate import Unit
 from comptroller.core.reservation import Reservation, ReservationState

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from tests.engine.conftest import ANN, BEN, CONFIG, Bench, TurnedClock, boundary_of
 
-from comptroller.compose import SystemIds, build_engine, pack_policies
+from comptroller.compose import build_engine, pack_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.approval import ApprovalState, GrantState, Person
 from comptroller.core.budget import Budget
 from comptroller.core.config import parse_config

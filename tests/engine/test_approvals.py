@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.engine.conftest import ANN, BEN, CLEO, CONFIG, Bench
 
-from comptroller.compose import SystemIds, build_engine, starter_policies
+from comptroller.compose import build_engine, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState, GrantState, Person
 from comptroller.core.asking import Deputy

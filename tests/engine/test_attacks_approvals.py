@@ -12,7 +12,8 @@ import pytest
 from tests.engine.conftest import ANN, BEN, CONFIG, Bench, TurnedClock, boundary_of
 
 from comptroller.cli.show import approval_text
-from comptroller.compose import SystemIds, build_engine, starter_policies
+from comptroller.compose import build_engine, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState
 from comptroller.core.asking import OPEN_MAX_DEFAULT, PER_HOUR_MAX_DEFAULT

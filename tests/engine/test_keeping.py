@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comptroller.compose import SystemClock, SystemIds
+from comptroller.compose_state import SystemClock, SystemIds
 from comptroller.core.approval import ApprovalState, GrantState
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import RESTORE, Brake, BrakeState

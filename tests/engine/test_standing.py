@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.engine.conftest import ANN, BEN, CLEO, CONFIG, Bench, TurnedClock, boundary_of
 from tests.engine.grants_kit import CENTS, alike, asked, terms
 
-from comptroller.compose import SystemIds, build_engine, starter_policies
+from comptroller.compose import build_engine, starter_policies
+from comptroller.compose_state import SystemIds
 from comptroller.core.action import ActionClass
 from comptroller.core.approval import ApprovalState
 from comptroller.core.brake import Run

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from comptroller.boundary import CedarBoundary, PolicyText
-from comptroller.compose import Engine, SystemIds, agent_facts, build_engine, registry_of
+from comptroller.compose import Engine, agent_facts, build_engine, registry_of
+from comptroller.compose_state import SystemIds
 from comptroller.core.action import Action, ActionClass, Call, digest
 from comptroller.core.brake import Run
 from comptroller.core.budget import Budget

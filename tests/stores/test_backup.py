@@ -216,14 +216,14 @@ def test_a_changed_log_is_not_backed_up(paths: Paths, tmp_path: Path) -> None:
 CHILD = """
 import os, resource, signal, sys
 from pathlib import Path
-from comptroller import compose
+from comptroller import compose_state
 from comptroller.core.errors import ComptrollerError
 from comptroller.server.place import Paths
 folder, output, mode, number = sys.argv[1:]
 if mode == "full":
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(number), int(number)))
 try:
-    compose.make_backup(Paths(Path(folder)), Path(output), with_keys=False)
+    compose_state.make_backup(Paths(Path(folder)), Path(output), with_keys=False)
 except ComptrollerError as error:
     print(error)
     sys.exit(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from comptroller.cli.client import Client, config_option, config_path
-from comptroller.compose import (
+from comptroller.compose_state import (
     archives_in,
     checkpoints_elsewhere,
     make_archives,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from comptroller.compose import PACKS, make_keys, pack_policies
+from comptroller.compose import PACKS, pack_policies
+from comptroller.compose_state import make_keys
 from comptroller.core.errors import RefusedError, UsageError
 from comptroller.server.identity import os_user, person_name
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, Paths, load_config

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from comptroller import compose
+from comptroller import compose_state
 from comptroller.cli.client import config_option, config_path, json_option, print_json
 from comptroller.core.errors import ConfigError, MissingError, RefusedError, UsageError
 from comptroller.server.neutral import neutral_name
@@ -36,14 +36,14 @@ def backup(output: Path | None, with_keys: bool, as_json: bool, config: Path | N
     """Back up store, public key and checkpoint to one checked file. The server may run meanwhile."""
     path = config_path(config)
     paths = Paths.of(path)
-    if not compose.has_store(paths):
+    if not compose_state.has_store(paths):
         raise MissingError(f"there is no store `{paths.store}`", hint="comptroller serve or comptroller run makes one")
     if output is None:
         output = paths.backups / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
     else:
         output = output.absolute()
         _check_outside(output, path)
-    made = compose.make_backup(paths, output, with_keys=with_keys)
+    made = compose_state.make_backup(paths, output, with_keys=with_keys)
     head, signed = made.manifest.head, made.signed
     if as_json:
         print_json(
@@ -117,9 +117,9 @@ def restore(
     for kept in (*checkpoints, *([file] if file is not None else [])):
         if not kept.is_file():
             raise MissingError(f"there is no file `{kept}`")
-    if in_place and not compose.has_store(paths):
+    if in_place and not compose_state.has_store(paths):
         raise RefusedError(f"there is no store `{paths.store}`", hint="put it back first, or name a backup")
-    done = compose.restore(
+    done = compose_state.restore(
         paths, file, by=getpass.getuser(), reason=reason.strip(), checkpoints=checkpoints, key=_vkey(key)
     )
     unsettled, decided = done.unsettled, done.restore

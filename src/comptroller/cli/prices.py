@@ -238,7 +238,7 @@ def _known_distrusts(paths: Paths) -> Sequence[Distrust]:
     """What the store knows; nothing where there is none yet."""
     if not (paths.store.exists() or paths.store_url.exists()):
         return ()
-    from comptroller.compose import open_log
+    from comptroller.compose_state import open_log
 
     with open_log(paths) as reader:
         return reader.distrusts()

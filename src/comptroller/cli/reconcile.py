@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from comptroller.cli.client import Client, config_option, config_path, json_option, print_json
-from comptroller.compose import open_log
+from comptroller.compose_state import open_log
 from comptroller.core.errors import UsageError
 from comptroller.core.estimate import usd_text
 from comptroller.server.bill.compare import Compared, Proof, compare, totals

@@ -14,8 +14,8 @@ from typing import IO
 import click
 
 from comptroller.cli.client import config_option, config_path, json_option
-from comptroller.compose import open_log
 from comptroller.compose_notify import principals
+from comptroller.compose_state import open_log
 from comptroller.core.errors import UsageError
 from comptroller.core.letter import week_before
 from comptroller.core.spend import Dimension, Query

@@ -17,7 +17,8 @@ from comptroller.boundary.suggest import DENIED_MAX, Refusal
 from comptroller.cli.client import Client, config_path, print_json
 from comptroller.cli.judging import Judge, judge_of
 from comptroller.cli.replay import BadLines, cases
-from comptroller.compose import load_boundary, open_log, policy_texts, registry_of
+from comptroller.compose import load_boundary, policy_texts, registry_of
+from comptroller.compose_state import open_log
 from comptroller.core.audit import EntryKind
 from comptroller.core.errors import RefusedError
 from comptroller.core.estimate import FREE_CALL

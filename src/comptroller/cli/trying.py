@@ -13,7 +13,8 @@ import click
 from comptroller.boundary import CedarBoundary, PolicyText
 from comptroller.boundary.compare import RuleChange, compare
 from comptroller.cli.client import config_path, print_json
-from comptroller.compose import load_boundary, open_log, policy_texts
+from comptroller.compose import load_boundary, policy_texts
+from comptroller.compose_state import open_log
 from comptroller.core.config import Config
 from comptroller.core.errors import ConfigError, UsageError
 from comptroller.core.estimate import usd_text

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from comptroller.cli.client import config_option, config_path, json_option, print_json
-from comptroller.compose import open_log
+from comptroller.compose_state import open_log
 from comptroller.core.audit import PrivateField
 from comptroller.core.errors import RefusedError, UsageError, VerificationError
 from comptroller.core.strong_yes import Signed, verify_vote

@@ -7,10 +7,12 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from comptroller.core.config import NAME_PATTERN, Config
-from comptroller.core.config_text import parse_config_text
 from comptroller.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from comptroller.core.config import Config
 
 CONFIG_NAME = "comptroller.yaml"
 POLICIES_FOLDER = "policies"
@@ -125,6 +127,8 @@ def find_config(start: Path | None = None) -> Path:
 
 def load_config(path: Path) -> Config:
     """Read and check `comptroller.yaml`. Raises `ConfigError` naming file and line of every mistake."""
+    from comptroller.core.config_text import parse_config_text  # half the start of a command that only asks `serve`
+
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -134,6 +138,8 @@ def load_config(path: Path) -> Config:
 
 def service_files(config_path: Path) -> tuple[Path, ...]:
     """Every `services/NAME.yaml` beside the configuration, by name. Raises `ConfigError`."""
+    from comptroller.core.config import NAME_PATTERN
+
     folder = config_path.parent / SERVICES_FOLDER
     files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
     if len(files) > SERVICES_MAX:
