@@ -67,7 +67,7 @@ def notifying(channels: Mapping[str, object], routes: list[object], **more: obje
 
 
 async def no_letter(week: str) -> Letter:
-    return Letter(title=f"week {week}", lines=("asked: nothing",))
+    return Letter(title=f"week {week}", lines=("asked: nothing", "frozen: see https://evil.example @everyone"))
 
 
 class Ids:

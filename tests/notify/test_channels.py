@@ -20,6 +20,7 @@ from comptroller.notify.message import DeliveryError
 from comptroller.notify.registry import KINDS, make_channel
 from comptroller.notify.secret import Secrets
 from comptroller.testing.channel_conformance import CHECKS, HOSTILE, Service, message
+from comptroller.testing.loopback import HttpAnswer, HttpServer
 from comptroller.testing.slack_server import APP_TOKEN, BOT_TOKEN, FakeSlack
 
 # Apprise reads all of its services when the first is made, and some of them still use what Python will drop.
@@ -230,3 +231,21 @@ def test_both_secrets_sign_while_they_change() -> None:
         channel.close()
         receiver.close()
     assert len(receiver.seen[0].headers["webhook-signature"].split(" ")) == 2
+
+
+def test_no_channel_goes_where_a_receiver_sends_it_on_to() -> None:
+    with HttpServer(lambda request: HttpAnswer(body=b"secret")) as inside:
+        told = {"location": f"{inside.url}/latest/meta-data/"}
+        for status in (301, 302, 303, 307, 308):
+            with HttpServer(lambda request, s=status: HttpAnswer(status=s, headers=told)) as outside:  # type: ignore[misc]
+                hook = {"kind": "webhook", "url": outside.url, "secret": secret("KEY")}
+                through = (
+                    make_channel("w", WebhookChannelConfig.model_validate(hook), secrets(KEY=KEY)),
+                    make_channel("a", apprise_config(), secrets(URL=f"json://127.0.0.1:{outside.port}/x")),
+                )
+                for channel in through:
+                    with pytest.raises(DeliveryError):
+                        channel.send(message())
+                    channel.close()
+                assert outside.connections == 2
+        assert inside.connections == 0

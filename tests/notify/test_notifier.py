@@ -226,7 +226,8 @@ async def test_letters_go_out_once_a_week(tmp_path: Path, receiver: Receiver) ->
         await until(lambda: receiver.seen)
         await until(lambda: t.notifier.status()["waiting"] == 0)
     (letter,) = receiver.bodies
-    assert letter["title"].startswith("week 20") and letter["lines"] == ["asked: nothing"]
+    assert letter["title"].startswith("week 20") and letter["lines"][0] == "asked: nothing"
+    assert letter["lines"][1] == "frozen: see https[:]//evil.example @ everyone"
 
 
 async def test_a_test_says_what_is_wrong_without_the_secret(tmp_path: Path, receiver: Receiver) -> None:

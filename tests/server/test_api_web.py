@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,20 @@ async def team(short_folder: Path) -> AsyncIterator[Place]:
 def test_what_follows_from_the_table_is_checked_in() -> None:
     assert build_api.main(["--check"]) == 0
     assert build_api.main(["--chekc"]) == 2
+
+
+def test_no_call_says_where_comptroller_connects_to() -> None:
+    """Addresses of webhooks, channels, providers and stores stand in comptroller.yaml, which no call writes. Where a
+    holding is that an operator puts on the books is asked through the gateway's own way out, as an agent's request."""
+    reaching = re.compile(r"url|uri|webhook|issuer|address|endpoint$|hostname|origin|callback|dsn|socket")
+    named = {
+        f"{endpoint.name} {name}"
+        for endpoint in ENDPOINTS
+        for model in (endpoint.body, endpoint.query)
+        for name in TypeAdapter(model).json_schema().get("properties", {})
+        if reaching.search(name)
+    }
+    assert named == {"adopt_holding endpoint"}, named
 
 
 @pytest.mark.parametrize("role", [*Role, None])

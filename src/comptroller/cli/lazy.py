@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from comptroller.cli.harmless import guarded
 from comptroller.core.errors import ComptrollerError, UsageError
 
 
@@ -51,6 +52,10 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of ours ends as its message, its hint and its exit code."""
+        with guarded():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ComptrollerError as error:

@@ -10,6 +10,7 @@ import termios
 from collections import deque
 from pathlib import Path
 
+from comptroller.cli.harmless import bare
 from comptroller.server.neutral import neutral
 
 HELD_LINES_MAX = 200
@@ -41,7 +42,7 @@ class Voice:
             self.flush()
             return
         if urgent:
-            _write(BELL)
+            _write(BELL, ours=True)
         self._watch()
 
     def flush(self) -> None:
@@ -59,7 +60,7 @@ class Voice:
     def leave_screen(self) -> None:
         """Take the screen back from a program that was ended while it had it."""
         if sys.stderr.isatty():
-            _write(LEAVE_SCREEN)
+            _write(LEAVE_SCREEN, ours=True)
 
     def _watch(self) -> None:
         if self._timer is None:
@@ -74,11 +75,13 @@ class Voice:
             self.flush()
 
 
-def _write(text: str) -> None:
-    """Where nobody can be told any more (a closed terminal, a full disk) the run is still brought to its end."""
+def _write(text: str, *, ours: bool = False) -> None:
+    """`ours`: it drives the terminal, and nobody else wrote a character of it. Where nobody can be told any more (a
+    closed terminal, a full disk) the run is still brought to its end."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        stream = bare(sys.stderr) if ours else sys.stderr
+        stream.write(text)
+        stream.flush()
 
 
 def screen_taken() -> bool:

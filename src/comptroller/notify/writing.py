@@ -203,7 +203,7 @@ class Writer:
             at=delivery.at,
             organization=self.organization(),
             title=title_of(letter.title),
-            lines=letter.lines[:LINES_MAX],
+            lines=tuple(map(disarmed, letter.lines[:LINES_MAX])),
             command=f"comptroller report letter --week {delivery.week}",
         )
 
