@@ -22,10 +22,10 @@ from click.testing import CliRunner, Result
 
 from comptroller.cli import main
 from comptroller.cli.run import choose_agent, private_paths
-from comptroller.compose import Paths
-from comptroller.core.config import Config
 from comptroller.core.config_text import parse_config_text
 from comptroller.core.errors import UsageError
+from comptroller.server.place import Paths
+from comptroller.server.run_settings import RunSettings, run_settings_of
 
 PROGRAM = [sys.executable, "-m", "comptroller"]
 SECONDS_MAX = 60
@@ -363,9 +363,9 @@ def test_what_the_server_is_told(project: Project) -> None:
 # ---------------------------------------------------------------- choosing
 
 
-def config(text: str) -> Config:
+def config(text: str) -> RunSettings:
     head = "version: 1\norganization: o\nteams: {t: {}}\npeople: {p: {}}\n"
-    return parse_config_text((head + text).encode(), origin="x")
+    return run_settings_of(parse_config_text((head + text).encode(), origin="x"))
 
 
 AGENTS = (

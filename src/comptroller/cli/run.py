@@ -25,7 +25,6 @@ from comptroller.cli.outcome import FAILED, check_summary, parse_fail_on, read_o
 from comptroller.cli.publish import Doors, parse_places
 from comptroller.cli.reach import NotStartedError, reach
 from comptroller.cli.voice import Voice, screen_taken
-from comptroller.core.config import Config
 from comptroller.core.doors import parse_host_services
 from comptroller.core.errors import ComptrollerError, ConfigError, UsageError
 from comptroller.enforce.sandbox import Box, BoxSpec, External, Unboxed, check_workspace
@@ -33,7 +32,8 @@ from comptroller.enforce.sandbox.changes import look, since
 from comptroller.enforce.sandbox.devices import granted
 from comptroller.enforce.sandbox.git_hosts import rewrites
 from comptroller.server.channel import Channel, ChannelError
-from comptroller.server.place import Paths, load_config
+from comptroller.server.place import Paths
+from comptroller.server.run_settings import RunSettings, load_run_settings
 
 EXIT_LIMITED = 124
 EXIT_LOST = 125
@@ -143,13 +143,14 @@ def run(
     if config is not None and not config.exists():
         raise ConfigError(f"there is no `{config}`", hint="comptroller init writes a comptroller.yaml")
     path = config_path(config).resolve()
-    settings = load_config(path)
+    settings = load_run_settings(path)
     name = agent or choose_agent(settings, path.parent, Path.cwd())
     if name not in settings.agents:
         known = ", ".join(sorted(settings.agents)) or "none"
         raise UsageError(f"there is no agent `{name}`", hint=f"agents in {path}: {known}")
     private = private_paths(settings, path)
-    place = check_workspace(workspace or path.parent / settings.agents[name].workspace, private=private)
+    chosen = settings.agents[name]
+    place = check_workspace(workspace or path.parent / chosen.workspace, private=private)
     start: dict[str, object] = {
         "op": "start",
         "agent": name,
@@ -168,14 +169,14 @@ def run(
         directory=Path.cwd(),
         authority_pem="",
         config=path,
-        environment=dict(settings.agents[name].environment),
+        environment=chosen.environment,
         inherited=dict(os.environ),
         private=private,
-        limits=settings.agents[name].limits,
-        fixed=tuple(map(Path, settings.agents[name].files.read_only)),
-        masked=tuple(map(Path, settings.agents[name].files.masked)),
-        inherit=settings.agents[name].inherit,
-        devices=granted(settings.agents[name].devices),
+        limits=chosen.limits,
+        fixed=tuple(map(Path, chosen.read_only)),
+        masked=tuple(map(Path, chosen.masked)),
+        inherit=chosen.inherit,
+        devices=granted(chosen.devices),
     )
     doors = Doors(places)
     if places or services:
@@ -221,7 +222,7 @@ def conclude(path: Path, run_id: str, code: int, *, failing: tuple[str, ...], su
     return code
 
 
-def choose_agent(settings: Config, folder: Path, here: Path) -> str:
+def choose_agent(settings: RunSettings, folder: Path, here: Path) -> str:
     """The agent that is meant where none is named: the only one, or the one whose workspace we stand in."""
     if len(settings.agents) == 1:
         return next(iter(settings.agents))
@@ -260,9 +261,9 @@ def check_layer(*, external: bool, weakened: bool, published: bool, listen: str 
         raise UsageError("--listen goes with --layer external", hint="a box reaches its own sockets")
 
 
-def private_paths(settings: Config, path: Path) -> tuple[Path, ...]:
+def private_paths(settings: RunSettings, path: Path) -> tuple[Path, ...]:
     """What no box may see: the state of every installation of this person, and files that hold real credentials."""
-    files = [each.path for each in settings.credentials.values() if each.source == "file" and each.path]
+    files = settings.credential_files
     return (Paths.of(path).folder.parent, *((path.parent / Path(name).expanduser()).resolve() for name in files))
 
 

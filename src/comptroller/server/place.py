@@ -94,6 +94,11 @@ class Paths:
         return self.folder / "serve.log"
 
     @property
+    def run_settings(self) -> Path:
+        """What `run` needs of the configuration, once it was checked."""
+        return self.folder / "run.settings"
+
+    @property
     def prices(self) -> Path:
         """The newer price list, laid over the shipped prices."""
         return self.folder / "prices.csv"
@@ -125,14 +130,19 @@ def find_config(start: Path | None = None) -> Path:
     raise ConfigError(f"no {CONFIG_NAME} in `{folder}` or above it", hint="comptroller init writes one")
 
 
+def read_config(path: Path) -> bytes:
+    """The bytes of `comptroller.yaml`. Raises `ConfigError` where they cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read `{path}`: {error.strerror}", hint="comptroller init writes one") from error
+
+
 def load_config(path: Path) -> Config:
     """Read and check `comptroller.yaml`. Raises `ConfigError` naming file and line of every mistake."""
     from comptroller.core.config_text import parse_config_text  # half the start of a command that only asks `serve`
 
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read `{path}`: {error.strerror}", hint="comptroller init writes one") from error
+    raw = read_config(path)
     return parse_config_text(raw, origin=str(path), services=[file.stem for file in service_files(path)])
 
 
