@@ -27,13 +27,13 @@ def with_roles() -> dict[str, object]:
     )
 
 
-async def token_of(place: Place, role: Role | None) -> str:
+async def token_of(place: Place, role: Role | None, *, called: str = "test") -> str:
     """A token that may all its person may; without a role, of the person who has every one."""
     name = f"one-{role.value if role else 'all'}"
     person = Person(name=name, groups=frozenset({"approvers"}), via="uid:1", assurance=Assurance.SOCKET)
     caller = Caller(person=person, roles=frozenset({role} if role else Role))
     rights = [right.value for right in rights_of(caller.roles)]
-    text, _ = await place.house.persons.tokens.make(caller, name="test", rights=rights, scopes=(), days=1)
+    text, _ = await place.house.persons.tokens.make(caller, name=called, rights=rights, scopes=(), days=1)
     return text
 
 

@@ -18,6 +18,7 @@ from comptroller.core.approval import Assurance, Person
 from comptroller.core.document import DocumentKind
 from comptroller.core.errors import StoreError
 from comptroller.core.role import Right, Role
+from comptroller.server import house
 from comptroller.server.api.rate import Rate
 from comptroller.server.api.replies import Replies
 from comptroller.server.api.table import ENDPOINTS
@@ -140,6 +141,9 @@ async def test_a_call_with_a_key_is_done_once(team: Place) -> None:
             assert (await client.post("/budgets", json=budget, headers={"idempotency-key": bad})).status_code == 422
     async with over_tcp(team, await token_of(team, Role.VIEWER)) as client:
         assert (await client.post("/budgets", json=budget, headers=key)).status_code == 403
+    async with over_tcp(team, await token_of(team, Role.OPERATOR, called="other")) as client:
+        answer = await client.post("/budgets", json=budget, headers=key)
+        assert "idempotency-replayed" not in answer.headers, "another token of the same person"
 
 
 async def test_what_was_begun_and_not_ended_is_never_done_again(team: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +164,18 @@ async def test_what_was_begun_and_not_ended_is_never_done_again(team: Place, mon
         team.clock.ahead += timedelta(minutes=11)
         await api.replies.forget()
         assert not await team.store.documents(DocumentKind.REPLY)
+
+
+async def test_old_answers_are_thrown_away_while_it_runs(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "TIDY_SECONDS", 0.01)
+    async with opened(short_folder) as team:
+        async with over_tcp(team, await token_of(team, Role.OPERATOR)) as client:
+            await client.post("/thaw", json={"scope": "nowhere"}, headers={"idempotency-key": "k"})
+        assert await team.store.documents(DocumentKind.REPLY)
+        team.clock.ahead += timedelta(hours=25)
+        async with asyncio.timeout(10):
+            while await team.store.documents(DocumentKind.REPLY):
+                await asyncio.sleep(0.01)
 
 
 async def test_bodies_are_json_and_tokens_are_real(team: Place) -> None:

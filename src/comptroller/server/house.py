@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from comptroller.core.approval import ApprovalState
+from comptroller.core.errors import StoreError
 from comptroller.server.api.health import Health
 from comptroller.server.api.metrics import Metrics
 from comptroller.server.api.serve import Api
@@ -26,6 +27,8 @@ from comptroller.server.pulse import Pulse
 from comptroller.server.render import Json
 
 IDLE_CHECK_SECONDS = 0.5
+TIDY_SECONDS = 3600.0
+"""How often what people wrote in calls is thrown away where it is old."""
 
 
 class House:
@@ -91,6 +94,7 @@ class House:
             opened.push_async_callback(page.stream.close)
             opened.push_async_callback(policies_of(self._desk).close)
             opened.callback(pulse.close)
+            opened.callback(asyncio.create_task(_tidy(api)).cancel)
             self._closing = opened.pop_all()
 
     def link(self, caller: Caller) -> Json:
@@ -138,6 +142,14 @@ class House:
     async def close(self) -> None:
         """Boxes first, then the page and the control socket; then nothing listens any more."""
         await self._closing.aclose()
+
+
+async def _tidy(api: Api) -> None:
+    """For as long as the server lives; a store that is lost is tried again the next time."""
+    while True:
+        with contextlib.suppress(StoreError):
+            await api.replies.forget()
+        await asyncio.sleep(TIDY_SECONDS)
 
 
 def _bound(opened: contextlib.AsyncExitStack, path: Path) -> socket.socket:

@@ -46,16 +46,17 @@ class Replies:
     _under_way: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def once(
-        self, person: str, key: str, call: bytes, do: Callable[[], Awaitable[Reply]], *, secret: bool
+        self, person: str, via: str, key: str, call: bytes, do: Callable[[], Awaitable[Reply]], *, secret: bool
     ) -> Reply:
         """Answer as before, or do it and keep the answer; `secret` answers are not kept, and given only once.
 
-        `call` is what was asked. Raises `UsageError` for a key that was used for another call, `HttpError` (409) where
-        nobody knows the answer, and what `do` raises.
+        `via` is what proved the person: another token of theirs reads no answer of this one. `call` is what was
+        asked. Raises `UsageError` for a key that was used for another call, `HttpError` (409) where nobody knows the
+        answer, and what `do` raises.
         """
         if not _KEY.fullmatch(key):
             raise UsageError("an Idempotency-Key has 1 to 200 visible ASCII characters", hint="a UUID is one")
-        name = _hash(f"{person}\n{key}".encode())
+        name = _hash(f"{person}\n{via}\n{key}".encode())
         while (doing := self._under_way.get(name)) is not None:
             await doing.wait()
         self._under_way[name] = asyncio.Event()

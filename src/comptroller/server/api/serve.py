@@ -117,7 +117,8 @@ class Api:
         else:
             call = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + raw
             key = key.strip().removeprefix('"').removesuffix('"')
-            reply = await self.replies.once(caller.person.name, key, call, do, secret=endpoint.secret)
+            person = caller.person
+            reply = await self.replies.once(person.name, person.via, key, call, do, secret=endpoint.secret)
         headers = {"cache-control": "no-store"} | ({"idempotency-replayed": "true"} if reply.again else {})
         if reply.status != 200:
             told = json.loads(reply.text)
