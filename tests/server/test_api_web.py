@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from api_kit import opened, over_tcp, token_of
 from pydantic import TypeAdapter
@@ -19,9 +21,14 @@ from comptroller.core.document import DocumentKind
 from comptroller.core.errors import StoreError
 from comptroller.core.role import Right, Role
 from comptroller.server import house
+from comptroller.server.api import openapi
+from comptroller.server.api.health import Health
+from comptroller.server.api.metrics import Metrics
 from comptroller.server.api.rate import Rate
 from comptroller.server.api.replies import Replies
+from comptroller.server.api.serve import Api
 from comptroller.server.api.table import ENDPOINTS
+from comptroller.server.api.web import Web
 from comptroller.server.problem import HttpError
 
 
@@ -176,6 +183,28 @@ async def test_old_answers_are_thrown_away_while_it_runs(short_folder: Path, mon
         async with asyncio.timeout(10):
             while await team.store.documents(DocumentKind.REPLY):
                 await asyncio.sleep(0.01)
+
+
+async def test_what_will_go_says_when(team: Place) -> None:
+    listed = {each.path: each for each in ENDPOINTS if each.method == "GET"}
+    budgets, approvals = listed["/budgets"], listed["/approvals"]
+    going = replace(budgets, sunset=date(2031, 4, 1), successor="/limits")
+    served = team.house._api
+    assert served is not None
+    api = Api(served._operations, team.house, endpoints=(going, approvals))
+    token = await token_of(team, Role.VIEWER)
+    health = Health(team.desk, Metrics(team.desk), attached=lambda: True)
+    web = Web(api, caller_of=team.house.persons.tokens.caller, health=health)
+    transport = httpx.ASGITransport(app=web.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://x/api/v1") as client:
+        client.headers["authorization"] = f"Bearer {token}"
+        headers = (await client.get("/budgets")).headers
+        assert headers["sunset"] == "Tue, 01 Apr 2031 00:00:00 GMT"
+        assert headers["link"] == '</api/v1/limits>; rel="successor-version"'
+        assert "sunset" not in (await client.get("/approvals")).headers
+    paths = openapi.document((going, approvals))["paths"]
+    assert paths["/budgets"]["get"]["deprecated"] is True
+    assert "deprecated" not in paths["/approvals"]["get"]
 
 
 async def test_bodies_are_json_and_tokens_are_real(team: Place) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -118,6 +119,7 @@ class Endpoint:
     every reading, which an ETag does not cover. `must_match` demands `If-Match`. `secret`: the answer is shown once
     and kept nowhere. `socket_only`: not over TCP.
     `scoped`: its handler looks at what the caller's token is for; nothing else is open to a token of some scopes alone.
+    `sunset`: the day on which it goes; `successor` is the path of what takes its place, where something does.
     """
 
     method: Method
@@ -136,6 +138,8 @@ class Endpoint:
     secret: bool = field(default=False, kw_only=True)
     socket_only: bool = field(default=False, kw_only=True)
     scoped: bool = field(default=False, kw_only=True)
+    sunset: date | None = field(default=None, kw_only=True)
+    successor: str = field(default="", kw_only=True)
 
     @property
     def name(self) -> str:

@@ -96,6 +96,8 @@ def _operation(endpoint: Endpoint, of: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": [*_parameters(endpoint), *_query_parameters(of["query"])],
         "responses": _responses(endpoint, of["answer"]),
     }
+    if endpoint.sunset is not None:
+        found |= {"deprecated": True, "x-comptroller-sunset": endpoint.sunset.isoformat()}
     if of["body"] is not None:
         needed = any(each.is_required() for each in endpoint.body.model_fields.values())
         found["requestBody"] = {"required": needed, "content": {"application/json": {"schema": of["body"]}}}

@@ -8,6 +8,8 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
@@ -78,9 +80,10 @@ class Api:
                     self.rate.take(f"{caller.person.name} {caller.person.via}")
                 check_right(caller, endpoint.right)
                 check_scopes(caller, endpoint)
-                if endpoint.method == "GET":
-                    return await self._read(request, endpoint, caller, surface)
-                return await self._change(request, endpoint, caller, surface)
+                answer = self._read if endpoint.method == "GET" else self._change
+                response = await answer(request, endpoint, caller, surface)
+                response.headers.update(_farewell(endpoint, surface))
+                return response
             finally:
                 self.open_requests -= 1
 
@@ -164,6 +167,15 @@ class Api:
         value = await reader.handler(replace(ask, given_body=Body(), given_query=reader.query()))
         if not matches(wanted, etag_of(value, reader.volatile), weak=False):
             raise HttpError(412, "it has changed since you saw it", hint="read it again, and decide anew")
+
+
+def _farewell(endpoint: Endpoint, surface: Surface) -> dict[str, str]:
+    """`Sunset` (RFC 8594) of what will go, and where its successor is."""
+    if endpoint.sunset is None:
+        return {}
+    at = datetime.combine(endpoint.sunset, datetime.min.time(), UTC)
+    link = {"link": f'<{surface.prefix}{endpoint.successor}>; rel="successor-version"'} if endpoint.successor else {}
+    return {"sunset": format_datetime(at, usegmt=True)} | link
 
 
 def check_right(caller: Caller, right: Right) -> None:
