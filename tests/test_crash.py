@@ -100,7 +100,7 @@ class Serve:
         self.box.close()
 
     def _connect(self) -> socket.socket:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             connection = socket.socket(socket.AF_UNIX)
             try:
