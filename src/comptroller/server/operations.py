@@ -18,7 +18,7 @@ from comptroller.core.holding import Holding
 from comptroller.core.made import Made
 from comptroller.core.role import Right
 from comptroller.core.window import FORMS, Window
-from comptroller.server.beside import seen
+from comptroller.server.beside import Sight
 from comptroller.server.desk import Desk
 from comptroller.server.identity import Caller
 from comptroller.server.pulse import Pulse
@@ -137,10 +137,8 @@ class Operations:
             await self.pulse.wait(beats, left)
             if self.pulse.beats == beats:
                 break
-        shown = [
-            entry_json(row, seen(caller, self.desk.config, row, await self.desk.store.private(row.index)))
-            for row in rows
-        ]
+        sight = Sight(self.desk, caller)
+        shown = [entry_json(row, await sight.seen(row, await self.desk.store.private(row.index))) for row in rows]
         return {"entries": shown, "next": rows[-1].index if rows else after, "size": await self.desk.store.size()}
 
     # ------------------------------------------------------------ answering

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from comptroller.core.audit import Entry, PrivateField
@@ -34,11 +34,11 @@ async def search(
     text: str = "",
     before: int | None = None,
     lines: int = PAGE_LINES,
-    beside: Callable[[Entry, Sequence[PrivateField]], Sequence[PrivateField]] = lambda _, fields: fields,
+    beside: Callable[[Entry, Sequence[PrivateField]], Awaitable[Sequence[PrivateField]]] | None = None,
 ) -> Found:
     """The newest `lines` entries below `before` that are meant and whose words hold `text`, in any case of letters.
 
-    Of what lies beside a leaf only what `beside` leaves is looked at and shown.
+    Of what lies beside a leaf only what `beside` leaves is looked at and shown; all of it without one.
     """
     if before is not None:
         wanted = replace(wanted, end=before if wanted.end is None else min(before, wanted.end))
@@ -60,7 +60,7 @@ async def search(
             row = rows.get(place)
             if row is None or not meant(row[0], wanted):
                 continue
-            line = line_of(row[0], beside(*row))
+            line = line_of(row[0], row[1] if beside is None else await beside(*row))
             if needle and needle not in _said(line):
                 continue
             found.append(line)

@@ -7,7 +7,6 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
@@ -25,7 +24,7 @@ from comptroller.core.role import Right
 from comptroller.core.sample import SAMPLE_MAX, SEED_CHARS_MAX, sampled
 from comptroller.core.verification import export_lines
 from comptroller.core.walk import Record
-from comptroller.server.beside import FOR_WATCHING, seen, sees_all
+from comptroller.server.beside import Sight, sees_all
 from comptroller.server.console.app import Console, Visit
 from comptroller.server.console.page import Page
 from comptroller.server.console.reading import Reading
@@ -81,7 +80,7 @@ async def show(visit: Visit) -> Response:
         wanted,
         text=asked["text"],
         before=before,
-        beside=partial(seen, visit.caller, visit.console.desk.config),
+        beside=Sight(visit.console.desk, visit.caller).seen,
     )
     filtered = {name: value for name, value in asked.items() if value}
     return await visit.show(
@@ -162,8 +161,10 @@ async def entry(visit: Visit) -> Response:
     allowed = _may_see(visit, item)
     committed = item.document.get("private")
     every = sorted(committed) if isinstance(committed, Mapping) else []
-    names = every if allowed else [name for name in every if name in FOR_WATCHING]
-    beside = seen(visit.caller, visit.console.desk.config, item, beside)
+    sight = Sight(visit.console.desk, visit.caller)
+    shown = await sight.names(item)
+    names = [name for name in every if shown is None or name in shown]
+    beside = await sight.seen(item, beside)
     here = {field.name: field for field in beside}
     return await visit.show(
         "entry",

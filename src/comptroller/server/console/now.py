@@ -15,7 +15,7 @@ from comptroller.core.brake import BrakeState
 from comptroller.core.errors import UsageError
 from comptroller.core.role import Right
 from comptroller.server import words
-from comptroller.server.beside import for_watching, seen
+from comptroller.server.beside import Sight, for_watching
 from comptroller.server.console.app import BRAKES_SHOWN_MAX, Console, Visit
 from comptroller.server.console.feed import Filter, shown_of
 from comptroller.server.console.page import Page
@@ -93,7 +93,7 @@ async def entry(visit: Visit) -> Response:
     if not found:
         raise NotFoundError(f"there is no entry {index} in this store", hint="it may be archived")
     row, private = found[0]
-    document = entry_json(row, seen(visit.caller, visit.console.desk.config, row, private))
+    document = entry_json(row, await Sight(visit.console.desk, visit.caller).seen(row, private))
     whole = json.dumps({key: document[key] for key in ("body", "beside")}, indent=2, ensure_ascii=True)
     return visit.fragment("now_entry", {"line": words.entry_line(document), "kind": document["kind"], "whole": whole})
 
