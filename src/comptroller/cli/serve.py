@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from comptroller import __version__
-from comptroller.cli.client import config_option, config_path
+from comptroller.cli.client import config_option, config_path, json_option, print_json
 from comptroller.compose import open_installation
+from comptroller.compose_proof import prove as prove_on_copy
+from comptroller.core.errors import UsageError
 from comptroller.server.house import House
 from comptroller.server.neutral import neutral_name
 
@@ -28,11 +30,36 @@ OPEN_FILES_MAX = 65_536
     metavar="SECONDS",
     help="End after so long without a run, an open question or a visitor.",
 )
+@click.option(
+    "--prove",
+    is_flag=True,
+    help="Try this version on a copy of the state, beside a running server, and end: 0 where it can go on.",
+)
+@json_option
 @config_option
-def serve(page_port: int, idle_exit: float | None, config: Path | None) -> None:
+def serve(page_port: int, idle_exit: float | None, prove: bool, as_json: bool, config: Path | None) -> None:
     """Run the server of this installation in the foreground. `comptroller run` starts it by itself."""
+    if prove:
+        _prove(config_path(config), as_json)
+        return
+    if as_json:
+        raise UsageError("--json goes with --prove alone", hint="comptroller serve --prove --json")
     allow_open_files()
     asyncio.run(_serve(config_path(config), page_port, idle_exit))
+
+
+def _prove(path: Path, as_json: bool) -> None:
+    found = prove_on_copy(path)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    _say(f"version {found.version} can go on with {path}, tried on a copy")
+    _say(f"log: {found.entries} entries verified, and continued")
+    if found.migrated_to != found.store_version:
+        _say(f"store: version {found.store_version} becomes {found.migrated_to} when this version starts")
+    _say(f"open questions: {found.pending}, all kept")
+    if found.suspended:
+        _say(f"{found.suspended} actions are under way now: if the server ended this moment, their money would be held")
 
 
 def allow_open_files() -> None:

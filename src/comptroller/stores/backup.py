@@ -106,7 +106,7 @@ def make_backup(
     """
     with explaining(output):
         output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scratch = _scratch(output.parent)
+        scratch = scratch_beside(output.parent)
     try:
         with explaining(output):
             signed = _gather(folder, scratch, with_keys)
@@ -209,8 +209,8 @@ def _read_back(made: Path, verifier: VerifierKey, manifest: Manifest) -> None:
             _check(name, source, manifest, None)
 
 
-def _scratch(parent: Path) -> Path:
-    """A private folder beside the backup; those that a killed backup left are removed."""
+def scratch_beside(parent: Path) -> Path:
+    """A private folder for copies; those that a killed backup or proof left are removed."""
     for left in parent.glob(f"{SCRATCH_PREFIX}*"):
         owner = left.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
         if owner.isdigit() and not _lives(int(owner)):
