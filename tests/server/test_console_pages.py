@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,9 @@ from comptroller.core.role import Right, Role
 from comptroller.core.sample import sampled
 from comptroller.core.verification import verify_export
 from comptroller.ports import Changes, Wants
+from comptroller.server.api.notices import ChannelStatus
 from comptroller.server.console import audit, findings, holdings, settings, spend
+from comptroller.server.desk import NoNotices
 from comptroller.server.identity import Caller
 from comptroller.server.place import Paths
 
@@ -324,6 +326,38 @@ async def test_settings_show_lines_and_no_secret(visited: Visited) -> None:
     assert "agents.research.environment.API_TOKEN" in text and visited.key in text.replace("&#43;", "+")
     for secret in ("very-secret-1", "plain-secret-2", "secret-3", "secret-4"):
         assert secret not in text
+
+
+async def test_settings_show_what_channels_did(visited: Visited) -> None:
+    ever = {"sent": 7, "failed": 0, "overtaken": 0, "waiting": 0, "retrying": 0, "why": "", "oldest_waiting_at": ""}
+    ever |= {"next_due_at": "", "last_sent_at": "2031-03-01T08:00:00+00:00", "last_failure_at": "", "last_failure": ""}
+    mended = {"last_failure_at": "2031-02-01T08:00:00+00:00", "last_failure": "was away"}
+    failing = {
+        "waiting": 3,
+        "retrying": 1,
+        "oldest_waiting_at": "2031-03-01T07:00:00+00:00",
+        "why": "gone\u202e<script>",
+    }
+
+    class Told(NoNotices):
+        def status(self) -> Mapping[str, object]:
+            rows = [
+                {"channel": "ops", "kind": "webhook", **ever, **mended},
+                {"channel": "chat", "kind": "slack", **ever, **failing},
+            ]
+            return {
+                "channels": [ChannelStatus(**row).model_dump() for row in rows],
+                "waiting": 3,
+                "failed": 0,
+                "routes": 1,
+            }
+
+    assert "what waits for people is seen only by who looks" in await visited.read("settings")
+    visited.place.desk.notices = Told()
+    text = await visited.read("settings")
+    assert "last 2031-03-01T08:00:00" in text and "since 2031-03-01T07:00:00" in text
+    assert "gone" in text and "\u202e" not in text and "<script>alert" not in text and "&lt;script&gt;" in text
+    assert "was away" not in text, "it went through since"
 
 
 async def test_a_page_waits_for_nobody(visited: Visited) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from platform import python_version
+from typing import cast
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -67,6 +68,7 @@ async def show(visit: Visit) -> Response:
             "sections": _sections(settings),
             "people": [_person(visit, name) for name in sorted(desk.config.people)[:PEOPLE_SHOWN_MAX]],
             "people_more": max(0, len(desk.config.people) - PEOPLE_SHOWN_MAX),
+            "channels": [_channel(row) for row in cast("Sequence[Json]", desk.notices.status()["channels"])],
             "roles": [(role.value, sorted(ROLE_RIGHTS[role])) for role in ROLE_RIGHTS],
             "tokens": await _tokens(visit),
             "every_token": visit.may(Right.ADMINISTER),
@@ -80,6 +82,21 @@ async def show(visit: Visit) -> Response:
             "pages_known": {page.name for page in visit.console.pages if visit.may(page.right)},
         },
     )
+
+
+def _channel(row: Json) -> Json:
+    """What came of a channel: the newest failure only where nothing went through since."""
+    failing = str(row["last_failure_at"]) > str(row["last_sent_at"])
+    return {
+        "name": neutral_name(str(row["channel"])),
+        "kind": row["kind"],
+        "sent": row["sent"],
+        "last_sent_at": str(row["last_sent_at"])[:19],
+        "waiting": row["waiting"],
+        "waiting_since": str(row["oldest_waiting_at"])[:19],
+        "failed": row["failed"],
+        "why": neutral(str(row["why"] or (row["last_failure"] if failing else "")), chars_max=400),
+    }
 
 
 def _sections(settings: list[Setting]) -> list[Json]:
