@@ -29,6 +29,7 @@ def settings(provider: OidcProvider, **more: Any) -> Config:
         "client_id": CLIENT,
         "client_secret": {"source": "env", "variable": "CLIENT_SECRET"},
         "groups": GROUPS,
+        **({} if "subjects" in more else {"people_claim": "preferred_username"}),
         **more,
     }
     return configured(console={"oidc": oidc})
@@ -128,6 +129,30 @@ async def test_a_token_that_is_not_whole_recognises_nobody(
     assert place.house.persons.sessions.of() == []
 
 
+async def test_a_subject_is_one_person_whatever_they_call_themselves(desk: tuple[Place, OidcProvider]) -> None:
+    place, provider = desk
+    place.desk.config = settings(provider, subjects={"s-1": "erin"})
+    for sub, calls_itself, status in (
+        ("s-1", "ann", 200),
+        ("s-2", "erin", 403),
+        (7, "erin", 403),
+        (["s-1"], "erin", 403),
+    ):
+        provider.forge = {"sub": sub, "preferred_username": calls_itself}
+        async with browser(place) as client:
+            answer = await client.get(await come_back(place, client))
+            assert answer.status_code == status, (sub, answer.text)
+            assert status == 200 or sub != "s-2" or "console.oidc.subjects" in answer.text
+    assert [session.caller.person.name for session in place.house.persons.sessions.of()] == ["erin"]
+
+
+@pytest.mark.parametrize("who", [{}, {"people_claim": "email", "subjects": {"s-1": "erin"}}], ids=["neither", "both"])
+def test_who_somebody_is_is_said_in_one_way(who: dict[str, Any]) -> None:
+    oidc = {"issuer": "https://id.example", "client_id": "c", "client_secret": {"source": "env", "variable": "S"}}
+    with pytest.raises(ConfigError, match="say who somebody is, in one way"):
+        configured(console={"oidc": {**oidc, **who}})
+
+
 async def test_a_token_signed_by_another_key_recognises_nobody(desk: tuple[Place, OidcProvider]) -> None:
     place, provider = desk
     provider.signing = RSAKey.generate_key(2048, parameters={"kid": "k1"})
@@ -188,6 +213,7 @@ async def test_a_missing_secret_is_said_and_not_shown(
 )
 def test_wrong_settings_are_refused(change: dict[str, Any]) -> None:
     good = {"issuer": "https://id.example.com", "client_id": "c", "client_secret": {"source": "file", "path": "s"}}
+    good |= {"people_claim": "upn"}
     assert OidcConfig.model_validate(good).scopes == ("openid", "profile")
     with pytest.raises(ConfigError):
         configured(console={"oidc": {**good, **change}})

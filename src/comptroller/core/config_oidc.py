@@ -14,6 +14,7 @@ from comptroller.core.role import Role
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
 GROUPS_MAX = 200
+SUBJECTS_MAX = 10_000
 
 
 class _Part(BaseModel):
@@ -43,14 +44,15 @@ class OidcGroupConfig(_Part):
 
 
 class OidcConfig(_Part):
-    """An OpenID provider. `people_claim` says who somebody is: one that people cannot change themselves. `groups_claim`
-    lists their groups there, `groups` says what those mean here. Who is neither named in `people` nor in one of
-    `groups` is not let in."""
+    """An OpenID provider. Who somebody is: by `subjects`, its own identifiers (`sub`), which it never gives to another;
+    or by `people_claim`, one that people cannot change themselves. `groups_claim` lists their groups there, `groups`
+    says what those mean here. Who is neither named in `people` nor in one of `groups` is not let in."""
 
     issuer: str
     client_id: _Text
     client_secret: OidcSecretConfig
-    people_claim: _Text = "preferred_username"
+    subjects: Mapping[_Text, _Name] = Field(default_factory=dict, max_length=SUBJECTS_MAX)
+    people_claim: _Text | None = None
     groups_claim: _Text = "groups"
     scopes: tuple[_Text, ...] = Field(default=("openid", "profile"), strict=False, max_length=20)
     groups: Mapping[_Text, OidcGroupConfig] = Field(default_factory=dict, max_length=GROUPS_MAX)
@@ -69,6 +71,15 @@ class OidcConfig(_Part):
     @classmethod
     def _scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return value if "openid" in value else ("openid", *value)
+
+    @model_validator(mode="after")
+    def _who(self) -> Self:
+        if (self.people_claim is None) is not bool(self.subjects):
+            raise ValueError(
+                "say who somebody is, in one way: `subjects` (the provider's `sub` -> a person), or `people_claim`, "
+                "a claim that people cannot change (with many providers they can change `preferred_username`)"
+            )
+        return self
 
     def means(self, said: Sequence[str]) -> tuple[frozenset[str], frozenset[Role]]:
         """Our groups and roles of somebody who is in the provider's groups `said`."""

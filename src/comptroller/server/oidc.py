@@ -17,6 +17,7 @@ from comptroller.core.config import NAME_PATTERN
 from comptroller.core.config_oidc import OidcConfig
 from comptroller.core.errors import MissingError, RefusedError
 from comptroller.ports import Clock
+from comptroller.server.neutral import neutral_name
 
 BEGUN_SECONDS_MAX = 600
 BEGUN_MAX = 256
@@ -154,15 +155,29 @@ class Provider:
         return dict(claims)
 
     def _recognised(self, claims: Mapping[str, Any]) -> Recognised:
-        name = claims.get(self.config.people_claim)
-        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-            raise OidcError(
-                f"the claim `{self.config.people_claim}` is no name of a person here",
-                hint="choose another with console.oidc.people_claim: lower case, digits and `-`",
-            )
+        name = self._name(claims)
         said = claims.get(self.config.groups_claim, [])
         groups = [said] if isinstance(said, str) else said if isinstance(said, list) else []
         return Recognised(name=name, said=tuple(each for each in groups[:SAID_MAX] if isinstance(each, str)))
+
+    def _name(self, claims: Mapping[str, Any]) -> str:
+        claim = self.config.people_claim
+        if claim is None:
+            subject = claims["sub"]
+            known = self.config.subjects.get(subject) if isinstance(subject, str) else None
+            if known is None:
+                raise OidcError(
+                    f"the provider's `{neutral_name(str(subject))}` is nobody here",
+                    hint="whoever keeps comptroller.yaml adds it to console.oidc.subjects",
+                )
+            return known
+        name = claims.get(claim)
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+            raise OidcError(
+                f"the claim `{claim}` is no name of a person here",
+                hint="choose another with console.oidc.people_claim: lower case, digits and `-`",
+            )
+        return name
 
     async def _discovered(self) -> Mapping[str, Any]:
         now = self.clock.now()
