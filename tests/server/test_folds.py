@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.spend_kit import installation, ordinary
 
-from comptroller.core.audit import Entry, EntryDraft, EntryKind, leaf_bytes
+from comptroller.core.audit import Entry, EntryDraft, EntryKind, PrivateField, leaf_bytes
 from comptroller.core.budget import Account, Budget, BudgetState
 from comptroller.core.errors import StoreError
 from comptroller.core.estimate import Unit
 from comptroller.core.spend import Dimension, Grouping, Query, Spend, Standing
 from comptroller.core.window import Window
 from comptroller.ports import Changes, Wants
+from comptroller.server import following as reading
 from comptroller.server.findings import BURST_DENIALS, KEPT_MAX, FindingsFold
 from comptroller.server.following import PAGE_ENTRIES, Following
 from comptroller.server.log_index import LogIndex, Wanted, meant
@@ -64,6 +65,20 @@ async def test_following_reads_each_entry_once_and_goes_on_where_it_stopped() ->
     await store.close()
     with pytest.raises(StoreError):
         await following.catch_up()
+    await following.close()
+
+
+async def test_reading_in_the_background_waits_for_pages_that_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PAUSES_MAX", 10**9)
+    following = Following(await filled(20 * PAGE_ENTRIES), ())
+    with following.showing():
+        await following.catch_up(within_seconds=0)
+        read = -1
+        while read != following.progress.read:
+            read = following.progress.read
+            await asyncio.sleep(0.1)
+        assert read <= 2 * PAGE_ENTRIES
+        assert (await following.catch_up(within_seconds=60)).whole, "whoever waits for it is waited for"
     await following.close()
 
 
@@ -185,7 +200,11 @@ async def test_pages_of_a_search_join_without_gap_or_double() -> None:
             and (not text or any(" ".join(text.lower().split()) in str(each.value) for each in beside))
         ]  # fmt: skip
         assert seen == expected, (wanted, text)
-    hidden = await search(store, index, Wanted(), text="m8g.large in us-east", beside=lambda *_: ())
+
+    async def nothing(*_: object) -> Sequence[PrivateField]:
+        return ()
+
+    hidden = await search(store, index, Wanted(), text="m8g.large in us-east", beside=nothing)
     assert not hidden.lines, "who may not see what lies beside the leaves cannot search it either"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 TEXT_CHARS_MAX = 2_000
 MARKS_MAX = 2
@@ -20,6 +21,8 @@ _LOOKS_LIKE_LATIN = frozenset(
 )
 _EASTERN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "KATAKANA-HIRAGANA")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+LINES_KEPT_MAX = 2_000
+"""Pages show the same lines again and again."""
 _WORD = re.compile(r"[\w.\-]+")
 
 
@@ -44,6 +47,7 @@ def neutral_name(text: object, *, chars_max: int = TEXT_CHARS_MAX) -> str:
     return shown if len(shown) <= chars_max else shown[: max(0, chars_max - 1)] + "…"
 
 
+@lru_cache(maxsize=LINES_KEPT_MAX)
 def _safe_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text

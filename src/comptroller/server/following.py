@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,9 @@ PAGE_ENTRIES = 250
 """So few that nobody waits long for the event loop."""
 PATIENCE_SECONDS = 0.1
 """How long a page waits for what is not read yet; then it shows what there is, and says so."""
+PAUSE_SECONDS = 0.005
+PAUSES_MAX = 200
+"""How often in a row reading in the background waits for pages that are being made."""
 
 
 class Fold(Protocol):
@@ -54,6 +58,7 @@ class Following:
         self._taken = 0
         self._size = 0
         self._waited_for = 0
+        self._shown = 0
         self._reading: asyncio.Task[None] | None = None
 
     async def catch_up(self, within_seconds: float = PATIENCE_SECONDS) -> Progress:
@@ -73,6 +78,15 @@ class Following:
                 reading.result()
         return self.progress
 
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """While something is made of the folds: reading in the background waits for it."""
+        self._shown += 1
+        try:
+            yield
+        finally:
+            self._shown -= 1
+
     @property
     def progress(self) -> Progress:
         """How far it is."""
@@ -89,8 +103,12 @@ class Following:
             self._taken += len(found)
             # Fewer than asked for: what is not there up to that size was archived.
             self._next = found[-1].index + 1 if found else size
-            # In the background half of the time is left to others.
+            # In the background half of the time is left to others, and all of it to pages that are being made.
             await asyncio.sleep(0 if self._waited_for else time.perf_counter() - begun)
+            for _ in range(PAUSES_MAX):
+                if self._waited_for or not self._shown:
+                    break
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def close(self) -> None:
         """Stop reading."""

@@ -135,7 +135,7 @@ class House:
             return False
         if self._attach.count or self._api.open_requests or self._page.watchers:
             return True
-        if await self._desk.store.approvals(ApprovalState.PENDING):
+        if await self._desk.store.approvals_count(ApprovalState.PENDING):
             return True
         return any(holding.term_reservation for holding in await self._desk.store.holdings())
 

@@ -24,6 +24,7 @@ from comptroller.server.console.address import Address
 from comptroller.server.console.form import Form, read_form
 from comptroller.server.console.guard import Guard
 from comptroller.server.console.page import Page
+from comptroller.server.console.reading import Reading
 from comptroller.server.console.static import Static
 from comptroller.server.console.stream import Stream
 from comptroller.server.desk import Desk
@@ -183,7 +184,8 @@ class Console:
             renewed = self.sessions.rotated(session) if seen and session.rotate else ""
             try:
                 demand(visit, right)
-                response = await handler(visit)
+                with Reading.of(self.desk).showing():
+                    response = await handler(visit)
             except ComptrollerError as error:
                 response = problem_of(error)
             if renewed:

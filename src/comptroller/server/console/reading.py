@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from weakref import WeakKeyDictionary
 
 from comptroller.core.spend import Principal
@@ -28,6 +29,10 @@ class Reading:
     async def catch_up(self) -> Progress:
         """Read on for a moment. Raises `StoreError`."""
         return await self._following.catch_up()
+
+    def showing(self) -> AbstractContextManager[None]:
+        """While a page is made: what it does not wait for is read later."""
+        return self._following.showing()
 
     @classmethod
     def of(cls, desk: Desk) -> Reading:
