@@ -62,9 +62,9 @@ class Book:
     def launched(self, run: str, by: str) -> None:
         """Nobody asks."""
 
-    def known(self, person: str) -> bool:
-        """Anybody."""
-        return True
+    def voice_of(self, person: str) -> frozenset[str] | None:
+        """Nobody answers."""
+        return None
 
     def author(self) -> str:
         """Nobody changed the policies."""

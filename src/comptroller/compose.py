@@ -33,6 +33,7 @@ from comptroller.compose_state import (
     open_store,
     where_is,
 )
+from comptroller.core.account import account_of
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.approval import Approval
 from comptroller.core.asking import Deputy, QuestionLimits
@@ -41,6 +42,7 @@ from comptroller.core.brake import Run
 from comptroller.core.budget import BudgetState, scopes_of
 from comptroller.core.checkpoint import Checkpoint, VerifierKey, parse_verifier_key, sign, verify_any_epoch
 from comptroller.core.config import AgentConfig, Config
+from comptroller.core.document import DocumentKind
 from comptroller.core.doors import HOST_SUFFIX, HostService, tcp_service
 from comptroller.core.epoch import installation_of
 from comptroller.core.errors import ComptrollerError, ConfigError, StoreError, UsageError
@@ -95,7 +97,7 @@ from comptroller.price.catalogue import Key, Rate
 from comptroller.price.listing import write_rows
 from comptroller.server.descriptions import described_services, services_stamp
 from comptroller.server.desk import Desk, SocketRole
-from comptroller.server.identity import caller_of, os_user
+from comptroller.server.identity import caller_of, os_user, person_name, voice_of
 from comptroller.server.place import CONFIG_NAME, POLICIES_FOLDER, SERVICES_FOLDER, Paths, load_config
 from comptroller.server.policy_files import FILES_TOLD_MAX, PolicyEdit, changed_files, diff_text, exchange, owner_of
 from comptroller.server.prices import book_of, changes_of, load_prices, prices_digest
@@ -134,12 +136,15 @@ EXPIRY_SECONDS = 10.0
 class ConfigRunBook:
     """Scope paths, owners, purposes and people as configured; `config` is replaced when the file changed.
 
-    `policy_author` last changed the policies, `starters` started the runs of this process.
+    `policy_author` last changed the policies, `starters` started the runs of this process. `owners` have every role;
+    `said` is in which of its groups an OpenID provider last said somebody is.
     """
 
     config: Config
     policy_author: str = ""
     starters: dict[str, str] = field(default_factory=dict)
+    owners: frozenset[str] = frozenset()
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def path_of(self, agent: str) -> str:
         """`organization/team/agent`. Raises `ConfigError` for an unknown agent."""
@@ -187,6 +192,10 @@ class ConfigRunBook:
         """The groups a person is in; none for a stranger."""
         known = self.config.people.get(person)
         return frozenset(known.groups) if known is not None else frozenset()
+
+    def voice_of(self, person: str) -> frozenset[str] | None:
+        """The groups in whose name somebody may answer now; None for who may answer nothing, or is not there."""
+        return voice_of(person, self.said.get(person, ()), config=self.config, owner=person in self.owners)
 
     def deputies(self) -> tuple[Deputy, ...]:
         """Who is configured to answer in somebody's place, whenever."""
@@ -307,6 +316,11 @@ class Engine:
     escrow: Escrow | None
 
 
+def _owners() -> frozenset[str]:
+    """As whom the owner of this process and root are known here: they have every role."""
+    return frozenset(person_name(os_user(uid)) for uid in (0, os.getuid()))
+
+
 def build_engine(
     config: Config,
     store: Store,
@@ -324,7 +338,7 @@ def build_engine(
     `journal` is what goes on by while the store is lost, or what is left over from such a time; `seconds` counts up.
     """
     clock, ids = clock or SystemClock(), ids or SystemIds()
-    scribe, hub, runbook = Scribe(ids), Hub(), ConfigRunBook(config)
+    scribe, hub, runbook = Scribe(ids), Hub(), ConfigRunBook(config, owners=_owners())
     host_services, upstreams = HostServices(), upstream_marks(config)
     escrow = None
     if journal is not None:
@@ -589,6 +603,7 @@ class Installation:
             keeper=self.keeper,
             recorder=self.engine.recorder,
             people=self.engine.people,
+            said=self.engine.runbook.said,
             sealing_key=sealing_key(log_key.private_bytes_raw()),
             hub=self.engine.hub,
             clock=self.clock,
@@ -614,6 +629,9 @@ class Installation:
         suspended = await self.engine.settler.recover()
         await self.engine.holdings.load()
         self.engine.runbook.policy_author = await author_of(self.store)
+        for document in await self.store.documents(DocumentKind.ACCOUNT):
+            account = account_of(document)
+            self.engine.runbook.said[account.name] = account.said
         ended = await self.engine.runs.recover()
         await self.engine.approvals.expire_due()
         await self.engine.recorder.record(

@@ -375,8 +375,8 @@ class RunBook(Protocol):
         """Remember who started a run."""
         ...
 
-    def known(self, person: str) -> bool:
-        """Whether there still is such a person."""
+    def voice_of(self, person: str) -> frozenset[str] | None:
+        """The groups in whose name somebody may answer now; None for who may answer nothing, or is not there."""
         ...
 
     def author(self) -> str:
@@ -401,6 +401,10 @@ class People(Protocol):
 
     def groups_of(self, person: str) -> frozenset[str]:
         """The groups a person is in; none for a stranger."""
+        ...
+
+    def voice_of(self, person: str) -> frozenset[str] | None:
+        """The groups in whose name somebody may answer now; None for who may answer nothing, or is not there."""
         ...
 
     def deputies(self) -> Sequence[Deputy]:

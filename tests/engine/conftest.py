@@ -16,7 +16,7 @@ from comptroller.core.action import Action, ActionClass, Call, digest
 from comptroller.core.approval import Person
 from comptroller.core.brake import Run
 from comptroller.core.budget import Budget
-from comptroller.core.config import Config, parse_config
+from comptroller.core.config import Config, PersonConfig, parse_config
 from comptroller.core.estimate import Bound, Estimate, Unit
 from comptroller.core.window import Window
 from comptroller.engine.sequencer import Proposal
@@ -28,7 +28,14 @@ CONFIG: dict[str, object] = {
     "version": 1,
     "organization": "acme",
     "teams": {"ml": {}},
-    "people": {"ann": {"groups": ["approvers"]}, "ben": {"groups": ["approvers"]}, "cleo": {}},
+    "people": {
+        "ann": {"groups": ["approvers"]},
+        "ben": {"groups": ["approvers"]},
+        "cleo": {},
+        "dan": {"groups": ["approvers", "leads"]},
+        "eve": {"groups": ["finance"]},
+        "fay": {"groups": ["finance"]},
+    },
     "agents": {
         "bot": {
             "team": "ml",
@@ -43,6 +50,15 @@ CONFIG: dict[str, object] = {
 ANN = Person(name="ann", groups=frozenset({"approvers"}), via="uid:1000")
 BEN = Person(name="ben", groups=frozenset({"approvers"}), via="uid:1001")
 CLEO = Person(name="cleo", groups=frozenset(), via="uid:1002")
+
+
+LEFT: tuple[dict[str, list[str]], ...] = (
+    {},
+    {"groups": []},
+    {"groups": ["finance"]},
+    {"groups": ["approvers"], "roles": ["administrator"]},
+)
+"""What may be left of an approver: nothing, no group, another group, their group without a role that answers."""
 
 
 @dataclass
@@ -68,6 +84,13 @@ class Bench:
     boundary: CedarBoundary
     run: Run
     config: Config
+
+    def make_of(self, name: str, **person: object) -> None:
+        """Give somebody other groups or roles, or take them out (nothing given), as an edit of the file would."""
+        people = {each: known for each, known in self.engine.runbook.config.people.items() if each != name}
+        if person:
+            people[name] = PersonConfig.model_validate(person)
+        self.engine.runbook.config = self.engine.runbook.config.model_copy(update={"people": people})
 
     def reload(self, policies: str) -> None:
         self.boundary = boundary_of(self.config, policies)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.engine.conftest import ANN, BEN, CLEO, CONFIG, Bench
+from tests.engine.conftest import ANN, BEN, CLEO, CONFIG, LEFT, Bench
 
 from comptroller.compose import build_engine, starter_policies
 from comptroller.compose_state import SystemIds
@@ -303,3 +303,49 @@ async def test_what_we_ask_ourselves_is_asked_of_whom_the_configuration_names(
     assert held.approval is not None
     (obligation,) = held.approval.obligations
     assert (obligation.approvers, obligation.quorum) == ("finance", 2) and "owner" in obligation.exclude
+
+
+@pytest.mark.parametrize("left", LEFT, ids=str)
+async def test_a_vote_does_not_outlive_what_let_it_be_cast(
+    bench: Bench, sequencer: Sequencer, left: dict[str, Any]
+) -> None:
+    bench.reload(starter_policies() + TWO)
+    approval = await ask(bench, sequencer)
+    answers = bench.engine.approvals
+    await answers.approve(approval, BEN)
+    bench.make_of("ben", **left)
+    dan = Person(name="dan", groups=frozenset({"approvers"}), via="uid:4")
+    second = await answers.approve(approval, dan)
+    assert second.state is ApprovalState.PENDING and [vote.person for vote in second.votes] == ["dan"]
+    assert (await sequencer.admit(bench.proposal())).permit is None
+    bench.make_of("fay", groups=["approvers"])
+    done = await answers.approve(approval, replace(FAY, groups=frozenset({"approvers"})))
+    assert done.state is ApprovalState.APPROVED
+    assert (await sequencer.admit(bench.proposal())).permit is not None
+
+
+@pytest.mark.parametrize("left", LEFT, ids=str)
+async def test_a_whole_yes_ends_with_what_let_it_be_given(
+    bench: Bench, sequencer: Sequencer, left: dict[str, Any]
+) -> None:
+    approval = await ask(bench, sequencer)
+    await bench.engine.approvals.approve(approval, BEN)
+    bench.make_of("ben", **left)
+    again = await sequencer.admit(bench.proposal())
+    assert again.permit is None and again.approval is not None and again.approval.id != approval
+    assert any("may not answer any more" in reason.text for reason in again.verdict.reasons)
+    bench.make_of("ben", groups=["approvers"])
+    assert (await sequencer.admit(bench.proposal())).permit is None, "closed by the new question"
+    await bench.engine.approvals.approve(again.approval.id, ANN)
+    assert (await sequencer.admit(bench.proposal())).permit is not None
+
+
+async def test_a_deputys_vote_ends_with_the_seat_it_was_given_from(bench: Bench, sequencer: Sequencer) -> None:
+    asks(bench, '@approvers("Group::finance")')
+    approval, now = await ask(bench, sequencer), bench.clock.now()
+    bench.make_of("gus", groups=[])
+    deputy = Deputy(person="gus", stands_for="eve", since=now, until=now + timedelta(days=2))
+    await bench.engine.deputies.set(deputy, by="eve")
+    assert (await bench.engine.approvals.approve(approval, GUS)).state is ApprovalState.APPROVED
+    bench.make_of("eve", groups=["leads"])
+    assert (await sequencer.admit(bench.proposal())).permit is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.engine.conftest import ANN, BEN, CLEO, CONFIG, Bench, TurnedClock, boundary_of
+from tests.engine.conftest import ANN, BEN, CLEO, CONFIG, LEFT, Bench, TurnedClock, boundary_of
 from tests.engine.grants_kit import CENTS, alike, asked, terms
 
 from comptroller.compose import build_engine, starter_policies
@@ -339,11 +339,10 @@ async def test_never_more_than_was_granted(tmp_path: Any, count: int, cents: int
     assert all(price <= 10 for price in passed)
 
 
-async def test_it_does_not_outlive_its_granter(bench: Bench) -> None:
+@pytest.mark.parametrize("left", LEFT, ids=str)
+async def test_it_does_not_outlive_what_let_its_granter_give_it(bench: Bench, left: dict[str, Any]) -> None:
     question = await asked(bench, alike(bench))
     await bench.engine.standing.grant(question.id, BEN, terms(bench, count=3))
     assert await admitted(bench, 1) == 1
-    book = bench.engine.sequencer._runbook
-    people = {name: person for name, person in book.config.people.items() if name != BEN.name}
-    book.config = book.config.model_copy(update={"people": people})
+    bench.make_of("ben", **left)
     assert await admitted(bench, 2) == 0

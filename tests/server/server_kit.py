@@ -285,6 +285,7 @@ def make_place(
         keeper=keeper,
         recorder=Recorder(**parts),
         people=People(**parts),
+        said=book.said,
         hub=hub,
         clock=clock,
         door=door,

@@ -38,7 +38,7 @@ async def test_progress_says_who_is_asked_and_what_is_missing(place: Place) -> N
         "lee": {"groups": ["finance", "heads"]},
         "mia": {"groups": ["finance"]},
     }
-    place.desk.config = configured(people=people)
+    place.desk.config = place.desk.approvals._people.config = configured(people=people)  # type: ignore[attr-defined]
     held = await place.held(await place.run(), obligations=(STAGED,))
     async with place.client() as client:
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from server_kit import ME, Place
+from server_kit import ME, Place, configured
 
 from comptroller.core.approval import Person
 from comptroller.core.audit import Entry, PrivateField
@@ -61,6 +61,9 @@ def this_week(now: datetime) -> str:
 
 async def test_a_week_in_figures(place: Place) -> None:
     you = Person(name="dana", groups=frozenset({"approvers"}), via="uid:1")
+    place.desk.approvals._people.config = configured(  # type: ignore[attr-defined]
+        people={ME: {"groups": ["approvers"]}, "dana": {"groups": ["approvers"]}}
+    )
     run = await place.run()
     hostile = "start <script>alert(1)</script> [x](http://evil) \u202e"
     held = await place.held(run, sentence=hostile)

@@ -217,3 +217,17 @@ def test_wrong_settings_are_refused(change: dict[str, Any]) -> None:
     assert OidcConfig.model_validate(good).scopes == ("openid", "profile")
     with pytest.raises(ConfigError):
         configured(console={"oidc": {**good, **change}})
+
+
+async def test_what_they_answered_counts_by_what_the_provider_said_last(desk: tuple[Place, OidcProvider]) -> None:
+    place, provider = desk
+    voice_of = place.desk.approvals._people.voice_of
+    assert voice_of("erin") is None
+    async with browser(place) as client:
+        assert (await client.get(await come_back(place, client))).status_code == 200
+        assert voice_of("erin") == {"approvers"}
+        provider.person = {**provider.person, "groups": ["ops"]}
+        assert (await client.get(await come_back(place, client))).status_code == 200
+    assert voice_of("erin") is None, "an operator answers nothing"
+    kept = await place.house.persons.accounts.account("erin")
+    assert kept is not None and kept.said == ("ops",) and not kept.enrolled

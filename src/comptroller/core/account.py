@@ -46,7 +46,7 @@ class Account:
 
     `handle` is what authenticators call them. `owner`: enrolled by the installation's owner for themself, so it has
     every role. `password` is an argon2id hash, `totp` a sealed secret and `totp_step` the last time step that was used;
-    `recovery` holds SHA-256 of codes.
+    `recovery` holds SHA-256 of codes. `said` is in which of its groups an OpenID provider last said they are.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Account:
     passkeys: tuple[Passkey, ...] = ()
     invite: Invite | None = None
     signed_in_at: datetime | None = None
+    said: tuple[str, ...] = ()
 
     @property
     def enrolled(self) -> bool:
@@ -137,6 +138,7 @@ def document_of(account: Account, at: datetime) -> Document:
         if invite is None
         else {"digest": invite.digest, "expires_at": invite.expires_at.isoformat(), "by": invite.by},
         "signed_in_at": _text(account.signed_in_at),
+        "said": list(account.said),
     }
     return Document(
         id=account_id(account.name), kind=DocumentKind.ACCOUNT, scope=account.name, open=True, at=at, body=body
@@ -163,6 +165,7 @@ def account_of(document: Document) -> Account:
             if invite is None
             else Invite(digest=invite["digest"], expires_at=_time(invite["expires_at"]), by=invite["by"]),
             signed_in_at=_moment(body["signed_in_at"]),
+            said=tuple(map(str, cast(Sequence[str], body.get("said", ())))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"the document `{document.id}` cannot be read") from error

@@ -10,7 +10,19 @@ from enum import StrEnum
 from comptroller.core.errors import ConflictError, UsageError
 from comptroller.core.estimate import Estimate, Unit, usd_text
 from comptroller.core.verdict import Conflict, Obligation, Reason
-from comptroller.core.vote import Assurance, Hat, Person, Standing, Vote, counting, escalated, groups_open, standing
+from comptroller.core.vote import (
+    Assurance,
+    Hat,
+    Person,
+    Standing,
+    Voices,
+    Vote,
+    counting,
+    escalated,
+    groups_open,
+    standing,
+    voiced,
+)
 
 __all__ = [
     "Approval",
@@ -27,6 +39,8 @@ __all__ = [
     "rejected",
     "revoked",
     "stale",
+    "still_met",
+    "with_voices",
     "with_vote",
     "withdrawn",
 ]
@@ -288,6 +302,17 @@ def _more_votes(
 def quorum_met(approval: Approval, obligation: Obligation) -> bool:
     """True when every stage of the obligation has its people."""
     return approval.standing(obligation).full
+
+
+def still_met(approval: Approval, voice_of: Voices) -> bool:
+    """Whether a yes still stands: every obligation has its people also by those who may answer now."""
+    left = with_voices(approval, voice_of)
+    return all(quorum_met(left, obligation) for obligation in approval.obligations)
+
+
+def with_voices(approval: Approval, voice_of: Voices) -> Approval:
+    """`approval` with the votes that count now."""
+    return replace(approval, votes=voiced(approval.votes, voice_of))
 
 
 def rejected(approval: Approval, person: Person, now: datetime, *, comment: str, hats: Sequence[Hat] = ()) -> Approval:

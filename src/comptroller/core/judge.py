@@ -39,7 +39,8 @@ class Case:
     `cheap`: every class of the action is in `OBSERVED_CLASSES`, and neither its host nor its service is named.
     `targets`: the things it acts on and a word for the state of each. `waited`: the approval that this very call has
     waited for. `asking`: whom we ask about what no rule speaks of.
-    `standing`: the standing grants whose pattern the action fits.
+    `standing`: the standing grants whose pattern the action fits. `lapsed`: of `approvals`, those whose yes lost people
+    it needs, who may not answer any more.
     """
 
     digest: str
@@ -55,6 +56,7 @@ class Case:
     waited: str = ""
     asking: Obligation = ASKING
     standing: tuple[Standing, ...] = ()
+    lapsed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,8 @@ def _grant(case: Case, obligations: tuple[Obligation, ...]) -> Approval | None:
         conflict = grant_conflict(approval, digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now)
         priced = approval.ceiling_usd_micros is not None or not case.estimate.unknown(Unit.USD_MICROS)
         as_shown = stale(approval, case.estimate, case.targets) is None
-        if conflict is None and rules <= set(approval.rules) and priced and as_shown:
+        held = approval.id not in case.lapsed
+        if conflict is None and rules <= set(approval.rules) and priced and as_shown and held:
             return approval
     return None
 
@@ -266,6 +269,7 @@ def _joins(case: Case, approval: Approval, obligations: tuple[Obligation, ...]) 
     is_open = approval.state is ApprovalState.PENDING and case.now < approval.expires_at
     return (
         (is_open or approval.delayed(case.now))
+        and approval.id not in case.lapsed
         and approval.slice_hash == case.boundary.slice_hash
         and {item.rule for item in obligations} <= set(approval.rules)
         and stale(approval, case.estimate, case.targets) is None
@@ -276,6 +280,8 @@ def _why_not(case: Case, approval: Approval) -> Reason | None:
     """Why the last yes does not release it, where there was one."""
     conflict = grant_conflict(approval, digest=case.digest, slice_hash=case.boundary.slice_hash, now=case.now)
     text = f"the earlier yes ({approval.id}) does not count"
+    if approval.id in case.lapsed:
+        return Reason(code=Conflict.EXPIRED, text=f"{text}: somebody who said it may not answer any more")
     if conflict is None or (conflict is Conflict.NOT_FOUND and approval.grant is GrantState.UNUSED):
         changed = stale(approval, case.estimate, case.targets)
         return None if changed is None else replace(changed, text=f"{text}: {changed.text}")

@@ -207,6 +207,13 @@ def releasing(
     return None
 
 
+def still_held(standing: Standing, voice: frozenset[str] | None) -> bool:
+    """Whether whoever granted it could still answer every question that it answers: `voice` is in whose name they may
+    answer now, None for who may answer nothing."""
+    asked = {str(json.loads(question).get("approvers", "")) for question in standing.questions}
+    return voice is not None and asked <= voice
+
+
 def rejected_now(approvals: Iterable[Approval], now: datetime) -> bool:
     """Whether a person said no to this very action, and the no still holds."""
     return any(each.state is ApprovalState.REJECTED and now < each.expires_at for each in approvals)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -130,6 +130,20 @@ def standing(
 def _assured(obligation: Obligation, vote: Vote) -> bool:
     """A passkey's signature where one is demanded; it was verified before it became a vote."""
     return not obligation.assurance or (vote.assurance is Assurance.PASSKEY and bool(vote.proof))
+
+
+Voices = Callable[[str], frozenset[str] | None]
+"""The groups in whose name a person may answer now; None for who may answer nothing any more."""
+
+
+def voiced(votes: Iterable[Vote], voice_of: Voices) -> tuple[Vote, ...]:
+    """What is left of `votes` now: each in the groups that its seat still has, where who gave it may still answer."""
+    found = []
+    for vote in votes:
+        groups = voice_of(vote.seat)
+        if groups is not None and voice_of(vote.person) is not None and vote.groups & groups:
+            found.append(replace(vote, groups=vote.groups & groups))
+    return tuple(found)
 
 
 def counting(

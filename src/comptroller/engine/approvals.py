@@ -13,6 +13,7 @@ from comptroller.core.approval import (
     Person,
     rejected,
     revoked,
+    with_voices,
     with_vote,
     withdrawn,
 )
@@ -57,7 +58,12 @@ class Approvals:
             person,
             comment,
             lambda approval, hats: with_vote(
-                approval, person, now, ceiling=ceiling_usd_micros, comment=comment, hats=hats
+                with_voices(approval, self._people.voice_of),
+                person,
+                now,
+                ceiling=ceiling_usd_micros,
+                comment=comment,
+                hats=hats,
             ),
         )
 

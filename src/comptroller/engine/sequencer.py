@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from comptroller.core.action import Action, ActionClass
 from comptroller.core.action import digest as digest_of
-from comptroller.core.approval import Approval, ApprovalState, GrantState
+from comptroller.core.approval import Approval, ApprovalState, GrantState, still_met
 from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.brake import Brake, BrakeState
 from comptroller.core.budget import BudgetState, rooms, scopes_of
@@ -21,7 +21,7 @@ from comptroller.core.judge import OBSERVED_CLASSES, Case, Judgement, judge
 from comptroller.core.narrow import Narrowing
 from comptroller.core.reservation import Reservation, ReservationState, dispatch_deltas, lines_for, suspend_deltas
 from comptroller.core.secrecy import scrubbed, shown
-from comptroller.core.standing import Standing, covering, question_key
+from comptroller.core.standing import Standing, covering, question_key, still_held
 from comptroller.core.verdict import BoundaryResult, Reason, Verdict, VerdictKind
 from comptroller.engine.entries import Scribe, action_body, action_private, amounts_body, payment_body
 from comptroller.engine.escrow import NOBODY_TO_ASK, ONLY_CHEAP, Escrow, marked
@@ -243,6 +243,7 @@ class Sequencer:
                 waited=proposal.waited,
                 asking=self._runbook.asking(),
                 standing=self._standing(facts, proposal),
+                lapsed=self._lapsed(facts),
             )
             if facts.calls and _may_resend(facts.calls[0], now):
                 resent = judge(_as_sent(case, facts.calls[0]))
@@ -369,9 +370,14 @@ class Sequencer:
         return Sequenced(verdict=decision.verdict, permit=permit, proposal=smaller[0] if smaller else None)
 
     def _standing(self, facts: Facts, proposal: Proposal) -> tuple[Standing, ...]:
-        """The standing grants that the action fits, of people who are still there."""
+        """The standing grants that the action fits, of people who could still give them."""
         found = covering(facts.documents, proposal.action, proposal.estimate)
-        return tuple(item for item in found if self._runbook.known(item.person))
+        return tuple(item for item in found if still_held(item, self._runbook.voice_of(item.person)))
+
+    def _lapsed(self, facts: Facts) -> frozenset[str]:
+        """The yeses that people gave who may not answer any more."""
+        unused = (each for each in facts.approvals if each.grant is GrantState.UNUSED)
+        return frozenset(each.id for each in unused if not still_met(each, self._runbook.voice_of))
 
     def _cheap(self, proposal: Proposal) -> bool:
         """Whether an observed run may go on past the boundary with it: only that its host and service are

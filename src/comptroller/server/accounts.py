@@ -229,6 +229,18 @@ class Accounts:
 
         return await self._change(name, decide)
 
+    async def sign_in_provider(
+        self, name: str, said: tuple[str, ...], groups: Sequence[str], where: Where = NOWHERE
+    ) -> Account:
+        """An OpenID provider said who it is, and in which of its groups (`said`); `groups` are what those mean here."""
+
+        def decide(account: Account) -> tuple[Account, list[Note], Account]:
+            done = replace(account, said=said, signed_in_at=self._now())
+            body = {"person": name, "how": "OpenID", "groups": sorted(groups)}
+            return done, [Note(kind=EntryKind.PERSON_SIGNED_IN, body=body, private=where.beside())], done
+
+        return await self._change(name, decide)
+
     async def signed(self, name: str, assertion: Assertion) -> None:
         """A passkey signed something else: its counter moves on. Raises `RefusedError` where it did not grow."""
 

@@ -164,8 +164,8 @@ class Desk:
     what a person must know of an edit that is not in force; `refresh` looks for edits at once. `remove_archived` takes
     the path of an archive and who asks, and removes from the store what may go. `rules` are the policies; None where
     they cannot be edited here. `made` holds what parts of the server share and make when first asked, by its type.
-    the path of an archive and who asks, and removes from the store what may go. `sealing_key` closes what accounts have
-    to read again.
+    `sealing_key` closes what accounts have to read again. `said` is in which of its groups an OpenID provider last said
+    each person is; the engine reads it too.
     """
 
     config: Config
@@ -187,6 +187,7 @@ class Desk:
     hub: Hub
     clock: Clock
     door: Door
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sealing_key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
     narrower: Narrower | None = None
     plans: Plans | None = None

@@ -100,6 +100,16 @@ def caller_of_provider(name: str, said: Sequence[str], *, config: Config) -> Cal
     return Caller(person=person, roles=roles)
 
 
+def voice_of(name: str, said: Sequence[str], *, config: Config, owner: bool) -> frozenset[str] | None:
+    """The groups in whose name somebody may answer now: by `people`, and by what the provider last said of them
+    (`said`). None for who may answer nothing."""
+    known, oidc = config.people.get(name), config.console.oidc
+    groups, roles = oidc.means(said) if oidc is not None else (frozenset(), frozenset())
+    if known is not None:
+        groups, roles = groups | set(known.groups), roles | set(known.roles)
+    return groups if Right.ANSWER in rights_of(frozenset(Role) if owner else roles) else None
+
+
 def caller_of_token(token: ApiToken, *, config: Config) -> Caller | None:
     """For whom a token acts, and how far: never further than the person may now."""
     if token.person not in config.people and not token.owner:

@@ -78,6 +78,11 @@ class Persons:
             )
         return caller
 
+    async def came_from_provider(self, found: Recognised, caller: Caller, where: Where) -> None:
+        """Remember what the provider said of them: what they answered counts by it until it says otherwise."""
+        await self.accounts.sign_in_provider(found.name, found.said, sorted(caller.person.groups), where)
+        self._desk.said[found.name] = found.said
+
     def where(self, session: Session) -> Where:
         """From where a session came."""
         return Where(address=session.address, agent=session.agent)

@@ -11,6 +11,7 @@ import pytest
 from gateway_kit import BEN, serving
 from test_gateway_approvals import Place, TurnedClock
 
+from comptroller.core.config import PersonConfig
 from comptroller.core.errors import RefusedError
 from comptroller.core.plan import Plan, plan_of
 from comptroller.core.vote import Person
@@ -64,6 +65,17 @@ async def test_what_was_not_planned_asks(place: Place) -> None:
     for other in ({"InstanceType": "t3.large"}, {"MaxCount": 2}, {"UserData": "id"}):
         assert isinstance(await place.run(**other), botocore.exceptions.ClientError), other
     assert place.machines() == 0
+
+
+@pytest.mark.parametrize("left", [[], ["finance"]], ids=str)
+async def test_a_plan_does_not_outlive_what_let_it_be_approved(place: Place, left: list[str]) -> None:
+    await approve(place, planned(), run=True)
+    assert not isinstance(await place.run(), botocore.exceptions.ClientError)
+    book = place.kit.engine.runbook
+    people = {**book.config.people, BEN.name: PersonConfig.model_validate({"groups": left})}
+    book.config = book.config.model_copy(update={"people": people})
+    assert isinstance(await place.run(), botocore.exceptions.ClientError)
+    assert place.machines() == 1
 
 
 async def test_who_may_not_answer_grants_no_plan(place: Place) -> None:

@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from comptroller.core.account import PASSKEY_NAME_CHARS_MAX, Account
-from comptroller.core.audit import EntryKind
 from comptroller.core.errors import ComptrollerError, RefusedError
 from comptroller.core.password import LENGTH_MIN
 from comptroller.server.accounts import AGENT_CHARS_MAX, Where, WrongError
@@ -174,13 +173,12 @@ class _Door:
             await self._accounts.tell_refused(error.message, where)
             values = {"told": neutral(error.message), "hint": neutral(error.hint)}
             return self._console.outside("not_in.html", values, status=403)
+        await self._persons.came_from_provider(found, caller, where)
         for old in self._console.address.cookies(request):
             self._console.sessions.end(old)
         cookie = self._console.sessions.open(
             caller, how="oidc", address=where.address, agent=where.agent, said=found.said
         )
-        body: dict[str, object] = {"person": found.name, "how": "OpenID", "groups": sorted(caller.person.groups)}
-        await self._accounts.note(EntryKind.PERSON_SIGNED_IN, body, where)
         response = self._console.outside("going_in.html", {"next": self._console.address.url("")})
         self._console.address.give_cookie(response, cookie)
         return response
