@@ -22,7 +22,7 @@ from comptroller.core.window import Window
 from comptroller.ports import Changes, Wants
 from comptroller.server import following as reading
 from comptroller.server.findings import BURST_DENIALS, KEPT_MAX, FindingsFold
-from comptroller.server.following import PAGE_ENTRIES, Following
+from comptroller.server.following import ENTRIES_A_SECOND_MAX, PAGE_ENTRIES, Following
 from comptroller.server.log_index import LogIndex, Wanted, meant
 from comptroller.server.searching import LOOKED_AT_MAX, search
 from comptroller.server.spend.cube import Slice, SpendFold
@@ -79,6 +79,15 @@ async def test_reading_in_the_background_waits_for_pages_that_are_made(monkeypat
             await asyncio.sleep(0.1)
         assert read <= 2 * PAGE_ENTRIES
         assert (await following.catch_up(within_seconds=60)).whole, "whoever waits for it is waited for"
+    await following.close()
+
+
+async def test_no_page_waits_for_a_rest_that_is_too_long_to_be_read_in_time() -> None:
+    store = await filled(3 * PAGE_ENTRIES)
+    following = Following(store, (LogIndex(),))
+    long = await store.size() / ENTRIES_A_SECOND_MAX
+    assert (await following.catch_up(within_seconds=0.9 * long)).read == 0, "it is read in the background alone"
+    assert (await following.catch_up(within_seconds=60)).whole
     await following.close()
 
 

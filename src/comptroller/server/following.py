@@ -12,13 +12,15 @@ from typing import Protocol
 from comptroller.core.audit import Entry
 from comptroller.ports import Store
 
-PAGE_ENTRIES = 250
+PAGE_ENTRIES = 100
 """So few that nobody waits long for the event loop."""
 PATIENCE_SECONDS = 0.1
 """How long a page waits for what is not read yet; then it shows what there is, and says so."""
 PAUSE_SECONDS = 0.005
 PAUSES_MAX = 200
 """How often in a row reading in the background waits for pages that are being made."""
+ENTRIES_A_SECOND_MAX = 50_000
+"""More are never read: for a rest that takes longer than a page's patience no page waits."""
 
 
 class Fold(Protocol):
@@ -62,20 +64,14 @@ class Following:
         self._reading: asyncio.Task[None] | None = None
 
     async def catch_up(self, within_seconds: float = PATIENCE_SECONDS) -> Progress:
-        """Read on for so long; what is left then is read in the background. Raises `StoreError`."""
+        """Read on for so long where that may be enough; what is left is read in the background. Raises `StoreError`."""
         self._size = max(self._size, await self._store.size())
         if self._next < self._size:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read_on())
                 self._reading.add_done_callback(_looked_at)
-            reading = self._reading
-            self._waited_for += 1
-            try:
-                await asyncio.wait({reading}, timeout=within_seconds)
-            finally:
-                self._waited_for -= 1
-            if reading.done() and not reading.cancelled():
-                reading.result()
+            if self._size - self._next <= within_seconds * ENTRIES_A_SECOND_MAX:
+                await self._wait(self._reading, within_seconds)
         return self.progress
 
     @contextmanager
@@ -86,6 +82,15 @@ class Following:
             yield
         finally:
             self._shown -= 1
+
+    async def _wait(self, reading: asyncio.Task[None], seconds: float) -> None:
+        self._waited_for += 1
+        try:
+            await asyncio.wait({reading}, timeout=seconds)
+        finally:
+            self._waited_for -= 1
+        if reading.done() and not reading.cancelled():
+            reading.result()
 
     @property
     def progress(self) -> Progress:
