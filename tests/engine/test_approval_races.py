@@ -25,9 +25,13 @@ from comptroller.core.estimate import Unit
 from comptroller.core.window import Window
 from comptroller.ports import Store
 from comptroller.stores.memory import MemoryStore
+from comptroller.stores.postgres import PostgresStore
 from comptroller.stores.sqlite import SqliteStore
+from comptroller.testing.postgres_server import emptied_database
 
 SEEDS = 1_000
+SEEDS_POSTGRES = 50
+"""Of the normal suite: each seed is some twenty commits."""
 DAN = Person(name="dan", groups=frozenset({"approvers"}), via="uid:4")
 PEOPLE = {name: {"groups": ["approvers"]} for name in ("ann", "ben", "dan")}
 POLICIES = pack_policies("starter").replace(
@@ -129,18 +133,38 @@ async def check_log(bench: Bench) -> None:
     assert max(ended.values()) == 1 and max(used.values()) == 1
 
 
+async def stories(store: Store, seeds: int) -> Counter[str]:
+    """So many races, and how often each end was reached."""
+    try:
+        bench = await bench_over(store)
+        ends: Counter[str] = Counter()
+        for seed in range(seeds):
+            ends[await story(bench, seed)] += 1
+        await check_log(bench)
+    finally:
+        await store.close()
+    wanted = {"approved/used", "rejected/none", "withdrawn/none", "expired/none", "approved/revoked"}
+    assert wanted <= set(ends), f"not every end was reached: {ends}"
+    return ends
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 async def test_a_thousand_races_have_one_outcome_each(kind: str, tmp_path: Path) -> None:
     store: Store = MemoryStore() if kind == "memory" else await SqliteStore.open(tmp_path / "store.sqlite")
-    bench = await bench_over(store)
-    ends: Counter[str] = Counter()
-    for seed in range(SEEDS):
-        ends[await story(bench, seed)] += 1
-    await check_log(bench)
-    await store.close()
-    wanted = {"approved/used", "rejected/none", "withdrawn/none", "expired/none", "approved/revoked"}
-    assert wanted <= set(ends), f"not every end was reached: {ends}"
+    assert (await stories(store, SEEDS)).total() == SEEDS
+
+
+async def test_races_have_one_outcome_each_on_postgresql() -> None:
+    store = await PostgresStore.open(emptied_database(), origin="races")
+    assert (await stories(store, SEEDS_POSTGRES)).total() == SEEDS_POSTGRES
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+async def test_a_thousand_races_have_one_outcome_each_on_postgresql() -> None:
+    store = await PostgresStore.open(emptied_database(), origin="races")
+    assert (await stories(store, SEEDS)).total() == SEEDS
 
 
 async def test_an_unanswered_race_over_one_grant_releases_once_across_two_engines(tmp_path: Path) -> None:
