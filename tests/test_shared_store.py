@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ from comptroller.core.brake import RunState
 from comptroller.core.errors import StoreError, UsageError
 from comptroller.core.request import Request
 from comptroller.core.reservation import ReservationState
+from comptroller.core.standing import Terms
 from comptroller.engine.gatekeeper import Refused, Released
 from comptroller.ports import Changes
+from comptroller.server.console.stream import Stream
 from comptroller.server.place import Paths
 from comptroller.testing import store_conformance as samples
 from comptroller.testing.postgres_server import emptied_database, shared_server
@@ -81,7 +84,7 @@ async def running(place: Path) -> AsyncIterator[Installation]:
 async def begun(installation: Installation) -> str:
     number = SystemIds().new()
     path = f"{installation.engine.runbook.path_of('bot')}/{number}"
-    run = replace(samples.run(), id=number, agent="bot", path=path)
+    run = replace(samples.run(), id=number, agent="bot", owner="ann", path=path)
     await samples.write(installation.store, Changes(runs=(run,)))
     return number
 
@@ -93,8 +96,13 @@ def request(run: str, method: str = "GET") -> Request:
     )  # fmt: skip
 
 
-async def admit(installation: Installation, run: str) -> Released | Refused:
-    return await installation.engine.gatekeeper.admit(request(run), hold_seconds=0)
+async def admit(installation: Installation, run: str, method: str = "GET") -> Released | Refused:
+    return await installation.engine.gatekeeper.admit(request(run, method), hold_seconds=0)
+
+
+async def said(events: AsyncIterator[bytes], text: str) -> None:
+    while text.encode() not in await anext(events):
+        pass
 
 
 def cli(place: Path, *words: str) -> Result:
@@ -132,6 +140,37 @@ async def test_a_yes_given_elsewhere_releases_the_call_that_is_held_here(machine
         assert [item.id for item in await two.store.approvals()] == [question.id]
         await two.engine.approvals.approve(question.id, ANN)
         assert isinstance(await asyncio.wait_for(held, SECONDS_MAX), Released)
+
+
+async def test_a_standing_grant_given_elsewhere_releases_the_call_that_is_held_here(
+    machines: tuple[Path, Path],
+) -> None:
+    async with running(machines[0]) as one, running(machines[1]) as two:
+        asked: asyncio.Queue[Approval] = asyncio.Queue()
+        run = await begun(one)
+        held = asyncio.ensure_future(
+            one.engine.gatekeeper.admit(request(run, "POST"), hold_seconds=600, on_held=asked.put_nowait)
+        )
+        question = await asyncio.wait_for(asked.get(), SECONDS_MAX)
+        terms = Terms(count=2, usd_micros=0, expires_at=datetime.now(UTC) + timedelta(hours=1))
+        grant = await two.engine.standing.grant(question.id, ANN, terms)
+        assert isinstance(await asyncio.wait_for(held, SECONDS_MAX), Released)
+        used = await two.engine.standing.one(grant.id)
+        assert used is not None and used.used == 1
+
+
+async def test_what_is_answered_elsewhere_stirs_the_pages_here(machines: tuple[Path, Path]) -> None:
+    async with running(machines[0]) as one, running(machines[1]) as two:
+        stream = Stream(one.desk)
+        run = await begun(two)
+        async with asyncio.timeout(SECONDS_MAX), aclosing(stream._events(lambda: True, -1, None)) as events:
+            assert (await anext(events)).startswith(b"retry")
+            refused = await admit(two, run, "POST")
+            assert isinstance(refused, Refused) and refused.approval is not None
+            await said(events, '"topics": ["action", "approval"], "lines": []')
+            await two.engine.approvals.approve(refused.approval.id, ANN)
+            await said(events, '"topics": ["approval"], "lines": []')
+        await stream.close()
 
 
 async def test_a_brake_pulled_elsewhere_ends_what_runs_here(machines: tuple[Path, Path]) -> None:

@@ -137,13 +137,14 @@ class Stranded:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What another gateway changed in a shared store: ids of approvals, scopes of brakes, ids of runs that ended, keys
-    of prices, scopes of budgets. `anything`: nobody knows what was missed."""
+    of prices, scopes of budgets, ids of standing grants given or ended. `anything`: nobody knows what was missed."""
 
     approvals: tuple[str, ...] = ()
     brakes: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     distrusts: tuple[str, ...] = ()
     budgets: tuple[str, ...] = ()
+    standings: tuple[str, ...] = ()
     anything: bool = False
 
 

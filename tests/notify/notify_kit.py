@@ -18,6 +18,7 @@ from tests.server.server_kit import Place, configured, make_place
 from comptroller.compose_notify import NoticeWords
 from comptroller.core.config import Config
 from comptroller.engine.entries import Scribe
+from comptroller.engine.hub import Hub
 from comptroller.notify.notifier import Notifier
 from comptroller.notify.secret import Secrets
 from comptroller.notify.writing import Letter
@@ -113,15 +114,17 @@ def told(
     place: Place | None = None,
     environment: Mapping[str, str] | None = None,
     letter: Callable[[str], Awaitable[Letter]] = no_letter,
+    origin: str = "comptroller/test",
+    hub: Hub | None = None,
 ) -> Told:
     place = place or make_place(folder, config)
     notifier = Notifier(
         store=place.store,
         clock=place.clock,
         scribe=Scribe(Ids()),
-        hub=place.desk.hub,
+        hub=hub or place.desk.hub,
         approvals=place.desk.approvals,
-        origin="comptroller/test",
+        origin=origin,
         config=config,
         secrets=Secrets(folder, {"HOOK_KEY": KEY, "OLD_KEY": OLD_KEY, **(environment or {})}),
         words=NoticeWords(),

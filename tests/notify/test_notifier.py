@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,10 @@ from tests.notify.notify_kit import Receiver, notifying, told, until, webhook
 from tests.server.server_kit import ME
 
 from comptroller.core.approval import Person
+from comptroller.core.document import Document
 from comptroller.core.errors import ComptrollerError
+from comptroller.engine.hub import Hub
+from comptroller.stores.memory import MemoryStore
 
 YOU = Person(name="dana", groups=frozenset({"approvers"}), via="uid:1")
 
@@ -193,6 +198,31 @@ async def test_a_question_that_runs_out_is_told_again_through_quiet_hours(tmp_pa
         await until(lambda: "reminded" in [body["event"] for body in receiver.bodies])
         await until(lambda: t.notifier.status()["waiting"] == 0)
         assert sorted(body["event"] for body in receiver.bodies) == ["message", "reminded"]
+
+
+async def test_two_gateways_over_one_store_tell_again_once(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = MemoryStore.document
+
+    async def read_from_afar(store: MemoryStore, document_id: str) -> Document | None:
+        found = await read(store, document_id)
+        await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(MemoryStore, "document", read_from_afar)
+    config = notifying({"hook": webhook(receiver.url)}, [{"channels": ["hook"]}])
+    async with told(tmp_path, config) as t:
+        run = await t.place.run()
+        held = [await t.place.held(run, quantity=each, sentence=f"start number {each}") for each in range(1, 4)]
+        await until(lambda: len(receiver.bodies) == 3)
+        other = told(tmp_path, config, place=t.place, origin="comptroller/other", hub=Hub())
+        await other.notifier.begin()
+        t.ahead(seconds=(held[0].expires_at - t.place.clock.now()).total_seconds() - 30)
+        await asyncio.gather(*(each.notifier.tick() for each in (t, other, t, other)))
+        await until(lambda: t.notifier.status()["waiting"] == other.notifier.status()["waiting"] == 0)
+        await other.notifier.close()
+        assert Counter(body["event"] for body in receiver.bodies) == {"asked": 3, "reminded": 3}
 
 
 async def test_the_next_serve_carries_what_was_left(tmp_path: Path, receiver: Receiver) -> None:

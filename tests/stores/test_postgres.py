@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from comptroller.core.audit import EntryDraft, EntryKind
 from comptroller.core.budget import Account
 from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.errors import ConfigError, StoreError, StoreVersionError, UsageError
@@ -201,6 +202,9 @@ async def test_a_change_elsewhere_is_heard(url: str) -> None:
     await write(one, Changes(approvals=(approval(1),)))
     await write(two, Changes(approvals=(approval(2), approval(3)), budgets=(budget("acme"),)))
     assert await asyncio.wait_for(heard.get(), 20) == Notice(approvals=("approval-2", "approval-3"), budgets=("acme",))
+    given = EntryDraft(kind=EntryKind.STANDING_GRANTED, at=NOW, body={"standing": "grant-1"})
+    await write(two, Changes(entries=(draft(), given)))
+    assert await asyncio.wait_for(heard.get(), 20) == Notice(standings=("grant-1",))
     many = tuple(approval(n) for n in range(2000))
     await write(two, Changes(approvals=many))
     assert await asyncio.wait_for(heard.get(), 20) == Notice(anything=True)

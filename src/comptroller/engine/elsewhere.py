@@ -14,9 +14,11 @@ from comptroller.core.audit import EntryKind
 from comptroller.core.brake import Brake, BrakeState, RunState
 from comptroller.core.checkpoint import Checkpoint
 from comptroller.core.errors import StoreError
+from comptroller.core.standing import standing_of, standing_text
 from comptroller.engine.brake import KINDS
 from comptroller.engine.hub import Hub
 from comptroller.engine.recorder import Recorder
+from comptroller.engine.standing import wake_covered
 from comptroller.engine.trust import Trust
 from comptroller.ports import Notice, SharedStore
 
@@ -79,6 +81,8 @@ class Elsewhere:
             approval = await self._store.approval(approval_id)
             if approval is not None:
                 self._answered(approval)
+        for standing_id in notice.standings:
+            await self._standing(standing_id)
         if notice.distrusts or notice.anything:
             await self._trust.load()
         for scope in notice.budgets:
@@ -101,6 +105,20 @@ class Elsewhere:
             if run.id in notice.runs and run.state is RunState.ENDED:
                 summary = {"run": run.id, "agent": run.agent, "by": "comptroller", "reason": "ended by another gateway"}
                 self._hub.publish("run.kill", {**summary, "scope": run.path, "elsewhere": True})
+
+    async def _standing(self, standing_id: str) -> None:
+        """A standing grant that was given elsewhere releases what waits here; one that ended is only told."""
+        document = await self._store.document(standing_id)
+        standing = standing_of(document) if document is not None else None
+        if standing is None:
+            return
+        kind = EntryKind.STANDING_GRANTED if standing.open else EntryKind.STANDING_REVOKED
+        summary = {"standing": standing.id, "agent": standing.agent, "run": standing.run, "elsewhere": True}
+        if standing.open:
+            summary |= {"approval": standing.approval, "by": standing.person, "sentence": standing_text(standing)}
+        self._hub.publish(kind.value, summary)
+        if standing.open:
+            await wake_covered(self._store, self._hub, standing)
 
     def _answered(self, approval: Approval) -> None:
         if approval.grant is GrantState.USED:

@@ -58,6 +58,13 @@ def with_use(changes: Changes, judgement: Judgement, facts: Facts, now: datetime
     )
 
 
+async def wake_covered(store: Store, hub: Hub, standing: Standing) -> None:
+    """Wake the calls that wait and that a standing grant may release: each is judged anew."""
+    for approval in await store.approvals(ApprovalState.PENDING):
+        if approval.agent == standing.agent and standing.run in ("", approval.run):
+            hub.wake(approval.id)
+
+
 def use_body(standing: Standing) -> dict[str, object]:
     """What the entry of a use says of the grant."""
     return {
@@ -173,9 +180,7 @@ class StandingGrants:
                 "sentence": standing_text(standing),
             },
         )
-        for approval in await self._store.approvals(ApprovalState.PENDING):
-            if approval.agent == standing.agent and standing.run in ("", approval.run):
-                self._hub.wake(approval.id)
+        await wake_covered(self._store, self._hub, standing)
 
     async def revoke(self, standing_id: str, *, by: str, reason: str = "") -> Standing:
         """Take it back: from now on it releases nothing. Raises `ConflictError` where there is none or it is over."""

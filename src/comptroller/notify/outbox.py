@@ -16,7 +16,7 @@ from comptroller.engine.hub import Hub
 from comptroller.notify.delivery import Delivery, DeliveryState, delivery_of
 from comptroller.notify.lane import Lane
 from comptroller.notify.message import Channel, DeliveryError, Message
-from comptroller.ports import Changes, Clock, Store, Wants
+from comptroller.ports import Changes, Clock, Facts, Store, Wants
 
 WAITING_MAX = 1_000
 """Deliveries that wait for one channel; what comes beyond them is counted in one message."""
@@ -142,10 +142,25 @@ class Outbox:
         if documents:
             await self._store.commit(Wants(now=self._clock.now()), lambda _: (Changes(documents=documents), None))
         for delivery in deliveries:
-            line = self._lines.get(delivery.channel)
-            if line is not None and delivery.state is DeliveryState.WAITING:
-                line.waiting[delivery.id] = delivery
-                line.wake.set()
+            self._take_up(delivery)
+
+    async def claim(self, delivery: Delivery) -> bool:
+        """Make a delivery durable unless there is one of its id already: of several gateways over one store one alone
+        gets it. Raises `StoreError`."""
+
+        def decide(facts: Facts) -> tuple[Changes, bool]:
+            return (Changes(documents=(delivery.document(),)), True) if facts.document is None else (Changes(), False)
+
+        done = await self._store.commit(Wants(now=self._clock.now(), document=delivery.id), decide)
+        if done.result:
+            self._take_up(delivery)
+        return done.result
+
+    def _take_up(self, delivery: Delivery) -> None:
+        line = self._lines.get(delivery.channel)
+        if line is not None and delivery.state is DeliveryState.WAITING:
+            line.waiting[delivery.id] = delivery
+            line.wake.set()
 
     def crowded(self, channel: str) -> bool:
         """Whether so much waits for a channel that more is only counted."""

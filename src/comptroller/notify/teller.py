@@ -366,8 +366,10 @@ class Teller:
         if approval is None or approval.state is not ApprovalState.PENDING or now >= approval.expires_at:
             return
         told = routed(self._config(), news_of(Event.REMINDED, approval.agent, approval, now), now)
-        made = [await self._asked(channel, Event.REMINDED, approval, now, known=True) for channel in told]
-        await self._outbox.put([each for each in made if each is not None])
+        for channel in told:
+            made = await self._asked(channel, Event.REMINDED, approval, now, known=True)
+            if made is not None:
+                await self._outbox.claim(made)
 
     async def _letters(self, channels: tuple[str, ...], week: str, now: datetime) -> None:
         for channel in channels:

@@ -95,9 +95,18 @@ def notice_of(payload: bytes, installation: int) -> Notice | None:
             return None
         if ANYTHING in found:
             return Notice(anything=True)
-        names = ("approvals", "brakes", "runs", "distrusts", "budgets")
-        approvals, brakes, runs, distrusts, budgets = (tuple(map(str, found.get(name, ()))) for name in names)
-        return Notice(approvals=approvals, brakes=brakes, runs=runs, distrusts=distrusts, budgets=budgets)
+        names = ("approvals", "brakes", "runs", "distrusts", "budgets", "standings")
+        approvals, brakes, runs, distrusts, budgets, standings = (
+            tuple(map(str, found.get(name, ()))) for name in names
+        )
+        return Notice(
+            approvals=approvals,
+            brakes=brakes,
+            runs=runs,
+            distrusts=distrusts,
+            budgets=budgets,
+            standings=standings,
+        )
     except (ValueError, KeyError, TypeError):
         return Notice(anything=True)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from comptroller.core import merkle
+from comptroller.core.audit import EntryKind
 from comptroller.core.brake import RunState
 from comptroller.ports import Changes
 from comptroller.stores.postgres_database import kept_text
@@ -25,6 +26,7 @@ CHANNEL = "comptroller"
 NOTICE_BYTES_MAX = 7_000
 """PostgreSQL takes under 8,000; above it everything is said to have changed."""
 ANYTHING = "anything"
+STANDING_KINDS = frozenset({EntryKind.STANDING_GRANTED, EntryKind.STANDING_REVOKED, EntryKind.STANDING_EXPIRED})
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Batch:
             ("runs", [item.id for item in changes.runs if item.state is RunState.ENDED]),
             ("distrusts", [item.key for item in changes.distrusts]),
             ("budgets", [item.scope for item in (*changes.budgets, *changes.budgets_removed)]),
+            ("standings", [str(item.body["standing"]) for item in changes.entries if item.kind in STANDING_KINDS]),
         ):
             if keys:
                 self.told.setdefault(name, []).extend(keys)

@@ -57,14 +57,17 @@ class Filter:
 
 
 class Feed:
-    """Reads while somebody follows. `end` is the index of the last entry it has shown."""
+    """Reads while somebody follows. `end` is the index of the last entry it has shown; `stirs` counts what other
+    gateways told, which is in their logs and not in this one."""
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store = store
         self._hub = hub
         self._lines: deque[Shown] = deque(maxlen=LINES_KEPT_MAX)
         self.end = -1
+        self.stirs = 0
         self.followers = 0
+        self._stirred: dict[str, int] = {}
         self._more = asyncio.Event()
         self._news: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +75,13 @@ class Feed:
         self.closed = False
 
     def _heard(self, kind: str, summary: Mapping[str, object]) -> None:
-        self._more.set()
+        if not summary.get("elsewhere"):
+            self._more.set()
+            return
+        self.stirs += 1
+        self._stirred.update(dict.fromkeys(_topics([kind]), self.stirs))
+        for news in self._news:
+            news.set()
 
     async def join(self) -> None:
         """One more follower; the first one starts the reading, at the log's end."""
@@ -125,9 +134,13 @@ class Feed:
         rows = await self._store.entries(after=after, limit=READ_ENTRIES_MAX)
         return await self._shown([row for row in rows if row.index <= upto])
 
-    async def wait(self, index: int, timeout_seconds: float) -> bool:
-        """Return once there is a line above `index`, or when the time is up (False)."""
-        if self.closed or self.end > index:
+    def stirred(self, since: int) -> tuple[str, ...]:
+        """The topics of what other gateways told after the first `since`."""
+        return tuple(sorted(topic for topic, stir in self._stirred.items() if stir > since))
+
+    async def wait(self, index: int, stirs: int, timeout_seconds: float) -> bool:
+        """Return once there is a line above `index` or more than `stirs` were told, or when the time is up (False)."""
+        if self.closed or self.end > index or self.stirs > stirs:
             return True
         news = asyncio.Event()
         self._news.add(news)
@@ -198,7 +211,10 @@ def line_json(line: Line, kind: str) -> dict[str, object]:
 
 def topics_of(lines: Iterable[Shown]) -> tuple[str, ...]:
     """What pages may want to read again: the first words of the kinds, and `approval` where a question came up."""
-    found = {shown.kind.partition(".")[0] for shown in lines}
-    if any(shown.kind == EntryKind.ACTION_HELD for shown in lines):
-        found.add("approval")
-    return tuple(sorted(found))
+    return _topics(shown.kind for shown in lines)
+
+
+def _topics(kinds: Iterable[str]) -> tuple[str, ...]:
+    found = set(kinds)
+    asked = {"approval"} if EntryKind.ACTION_HELD.value in found else set()
+    return tuple(sorted(asked | {kind.partition(".")[0] for kind in found}))

@@ -59,7 +59,7 @@ class Stream:
         await feed.join()
         try:
             yield f"retry: {RETRY_MS}\n\n".encode()
-            after = min(after, feed.end)
+            after, stirs = min(after, feed.end), feed.stirs
             missed = feed.end - after
             if missed > RESUMED_ENTRIES_MAX:
                 after = feed.end - AFTER_GAP_ENTRIES
@@ -75,7 +75,10 @@ class Stream:
                     part = lines[start : start + BATCH_LINES_MAX]
                     after = part[-1].index
                     yield _batch(part, after, wanted)
-                if not await feed.wait(after, HEARTBEAT_SECONDS):
+                if topics := feed.stirred(stirs):
+                    stirs = feed.stirs
+                    yield _event("batch", after, {"topics": topics, "lines": []})
+                if not await feed.wait(after, stirs, HEARTBEAT_SECONDS):
                     if not alive():
                         return
                     yield b": alive\n\n"
