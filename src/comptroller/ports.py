@@ -166,6 +166,17 @@ class Store(Protocol):
         """Approvals, newest first, in one state or all."""
         ...
 
+    async def approvals_page(
+        self, state: ApprovalState | None = None, *, after: str = "", limit: int
+    ) -> Sequence[Approval]:
+        """At most `limit` approvals by their ids, the last first, in one state or all: those before the id `after`, or
+        the very last. Others are not read."""
+        ...
+
+    async def unused_grants(self) -> Sequence[Approval]:
+        """Approvals whose yes was given and not used, newest first, without reading the others."""
+        ...
+
     async def approvals_count(self, state: ApprovalState) -> int:
         """How many are in one state, without reading them."""
         ...

@@ -29,8 +29,6 @@ from comptroller.engine.hub import Hub
 from comptroller.ports import Changes, Clock, Facts, People, Store, Wants
 
 COMMENT_LENGTH_MAX = 2000
-GRANTS_TENDED_EVERY = 6
-"""How many rounds lie between two looks through all yeses."""
 
 Turn = Callable[[Approval], Approval | None]
 Change = Callable[[Approval, Sequence[Hat]], Approval]
@@ -46,7 +44,6 @@ class Approvals:
         self._scribe = scribe
         self._hub = hub
         self._people = people
-        self._tended = 0
 
     async def approve(
         self, approval_id: str, person: Person, *, ceiling_usd_micros: int | None = None, comment: str = ""
@@ -109,22 +106,16 @@ class Approvals:
     # ------------------------------------------------------------ time
 
     async def tend(self) -> None:
-        """What time does, every few seconds: expire what is over, tell further groups of what waits for long. Yeses are
-        many and most are used, so that they are looked through less often; that none counts late is seen at each use.
-        """
-        await self._expire(ApprovalState.PENDING)
-        if self._tended % GRANTS_TENDED_EVERY == 0:
-            await self._expire(ApprovalState.APPROVED)
-        self._tended += 1
+        """What time does, every few seconds: expire what is over, tell further groups of what waits for long. That no
+        yes counts late is seen at each use."""
+        await self.expire_due()
         await self.escalate_due()
 
     async def expire_due(self) -> int:
         """Expire open questions and unused grants whose time is over. Returns how many."""
-        return await self._expire(ApprovalState.PENDING) + await self._expire(ApprovalState.APPROVED)
-
-    async def _expire(self, state: ApprovalState) -> int:
         now = self._clock.now()
-        due = [approval for approval in await self._store.approvals(state) if _expired(approval, now) is not None]
+        open_now = (*await self._store.approvals(ApprovalState.PENDING), *await self._store.unused_grants())
+        due = [approval for approval in open_now if _expired(approval, now) is not None]
         for approval in due:
             was = "grant" if approval.grant is GrantState.UNUSED else "question"
             await self._turn(approval, EntryKind.APPROVAL_EXPIRED, {"was": was}, lambda item: _expired(item, now))

@@ -65,7 +65,6 @@ class Operations:
     async def status(self, caller: Caller) -> Json:
         """Who asks, what runs, what waits."""
         runs = await self.desk.store.runs()
-        pending = await self.desk.store.approvals(ApprovalState.PENDING)
         return {
             "version": __version__,
             "organization": self.desk.config.organization,
@@ -74,7 +73,7 @@ class Operations:
             "groups": sorted(caller.person.groups),
             "operator": caller.operator,
             "runs_active": sum(run.state is RunState.ACTIVE for run in runs),
-            "pending": len(pending),
+            "pending": await self.desk.store.approvals_count(ApprovalState.PENDING),
             "entries": await self.desk.store.size(),
         }
 
@@ -98,7 +97,7 @@ class Operations:
         except ValueError as error:
             known = ", ".join(s.value for s in ApprovalState)
             raise UsageError(f"there is no state `{state}`", hint=f"one of: {known}") from error
-        rows = (await self.desk.store.approvals(wanted))[:ANSWERED_SHOWN_MAX]
+        rows = await self.desk.store.approvals_page(wanted, limit=ANSWERED_SHOWN_MAX)
         return {"approvals": await self.approval_rows(caller, rows)}
 
     async def approval(self, caller: Caller, name: str) -> Json:

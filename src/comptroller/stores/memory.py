@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from comptroller.core import merkle
-from comptroller.core.approval import Approval, ApprovalState
+from comptroller.core.approval import Approval, ApprovalState, GrantState
 from comptroller.core.audit import Entry, PrivateField
 from comptroller.core.brake import Brake, BrakeState, Run, RunState
 from comptroller.core.budget import Account, AccountKey, Budget, BudgetState, budget_states
@@ -143,6 +143,17 @@ class MemoryStore:
         """As `ports.Store.approvals`."""
         self._check_open()
         return tuple(item for item in self._newest_approvals() if state is None or item.state is state)
+
+    async def approvals_page(
+        self, state: ApprovalState | None = None, *, after: str = "", limit: int
+    ) -> Sequence[Approval]:
+        """As `ports.Store.approvals_page`."""
+        found = [item for item in await self.approvals(state) if not after or item.id < after]
+        return tuple(sorted(found, key=lambda item: item.id, reverse=True)[:limit])
+
+    async def unused_grants(self) -> Sequence[Approval]:
+        """As `ports.Store.unused_grants`."""
+        return tuple(item for item in await self.approvals() if item.grant is GrantState.UNUSED)
 
     async def approvals_count(self, state: ApprovalState) -> int:
         """As `ports.Store.approvals_count`."""

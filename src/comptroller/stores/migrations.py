@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from comptroller.core.errors import StoreError, StoreVersionError
+from comptroller.stores.rows import UNUSED_SQLITE
 
 APPLICATION_ID = 0x434D5054
 """`CMPT` in the file's header: tells our store from any other SQLite file."""
@@ -99,7 +100,14 @@ def _documents(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX documents_by_scope ON documents (kind, open, scope)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings, _archived, _documents)
+def _grants(connection: sqlite3.Connection) -> None:
+    """6 -> 7: questions by id, and yeses that are not used yet: few of many."""
+    connection.execute("DROP INDEX approvals_by_state")
+    connection.execute("CREATE INDEX approvals_by_state ON approvals (state, id)")
+    connection.execute("CREATE INDEX approvals_unused ON approvals (asked_at, seq) WHERE " + UNUSED_SQLITE)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _distrusts, _wall_of_runs, _holdings, _archived, _documents, _grants)
 """Step n leads from version n to n + 1. Steps are only ever added."""
 
 

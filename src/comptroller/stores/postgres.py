@@ -390,6 +390,16 @@ class PostgresStore:
         """As `ports.Store.approvals`."""
         return await self._read(lambda reader: reader.approvals(state))
 
+    async def approvals_page(
+        self, state: ApprovalState | None = None, *, after: str = "", limit: int
+    ) -> Sequence[Approval]:
+        """As `ports.Store.approvals_page`."""
+        return await self._read(lambda reader: reader.approvals_page(state, after, limit))
+
+    async def unused_grants(self) -> Sequence[Approval]:
+        """As `ports.Store.unused_grants`."""
+        return await self._read(lambda reader: reader.unused_grants())
+
     async def approvals_count(self, state: ApprovalState) -> int:
         """As `ports.Store.approvals_count`."""
         return await self._read(lambda reader: reader.approvals_count(state))

@@ -139,6 +139,26 @@ class PostgresReader:
         )
         return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
 
+    def approvals_page(self, state: ApprovalState | None, after: str, limit: int) -> tuple[Approval, ...]:
+        """By their ids, the last first."""
+        wheres = [text for text, asked in (("state = %s", state), ('id COLLATE "C" < %s', after)) if asked]
+        where = f"WHERE {' AND '.join(wheres)} " if wheres else ""
+        values = [value for value in (state.value if state else "", kept_text(after)) if value]
+        found = self._rows(
+            f'SELECT document FROM approvals {where}ORDER BY id COLLATE "C" DESC LIMIT %s',  # noqa: S608 (constants)
+            *values,
+            limit,
+        )
+        return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
+
+    def unused_grants(self) -> tuple[Approval, ...]:
+        """Those whose yes was not used, newest first."""
+        found = self._rows(
+            f"SELECT document FROM approvals WHERE {rows.UNUSED_POSTGRES} "  # noqa: S608 (constants)
+            "ORDER BY asked_at DESC, seq DESC"
+        )
+        return tuple(filter(rows.is_unused, self._values(lambda row: rows.approval_of(json.loads(row[0])), found)))
+
     def approvals_count(self, state: ApprovalState) -> int:
         """How many are in one state."""
         return int(self._rows("SELECT count(*) FROM approvals WHERE state = %s", state.value)[0][0])

@@ -85,6 +85,25 @@ class SqliteReader:
         )
         return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
 
+    def approvals_page(self, state: ApprovalState | None, after: str, limit: int) -> tuple[Approval, ...]:
+        """By their ids, the last first."""
+        wheres = [text for text, asked in (("state = ?", state), ("id < ?", after)) if asked]
+        where = f"WHERE {' AND '.join(wheres)} " if wheres else ""
+        values = [value for value in (state.value if state else "", after) if value]
+        found = self._rows(
+            f"SELECT document FROM approvals {where}ORDER BY id DESC LIMIT ?",  # noqa: S608 (constants)
+            (*values, limit),
+        )
+        return self._values(lambda row: rows.approval_of(json.loads(row[0])), found)
+
+    def unused_grants(self) -> tuple[Approval, ...]:
+        """Those whose yes was not used, newest first."""
+        found = self._rows(
+            f"SELECT document FROM approvals WHERE {rows.UNUSED_SQLITE} "  # noqa: S608 (constants)
+            "ORDER BY asked_at DESC, seq DESC"
+        )
+        return tuple(filter(rows.is_unused, self._values(lambda row: rows.approval_of(json.loads(row[0])), found)))
+
     def approvals_count(self, state: ApprovalState) -> int:
         """How many are in one state."""
         return int(self._rows("SELECT count(*) FROM approvals WHERE state = ?", (state.value,))[0][0])

@@ -138,7 +138,7 @@ def approval(number: int, *, digest: str = "a1:00", asked_at: datetime = NOW) ->
             Obligation(rule="provision", approvers="finance", quorum=2, exclude=frozenset({"agent", "owner"})),
         ),
         sentence="start 1 x m8g.large \u2028 \x00 \u00fc",
-        facts={"usd_micros": 175_000_000, "region": "us-east-1", "nested": [1, None, True, {"a": "b"}]},
+        facts={"usd_micros": 175_000_000, "region": "us-east-1", "nested": [1, None, True, {"grant": "unused"}]},
         asked_at=asked_at,
         expires_at=asked_at + timedelta(hours=1),
     )
@@ -556,6 +556,12 @@ async def rows_replace_their_like(opener: Opener) -> None:
     assert list(await store.open_reservations()) == [suspended, reservation(2, (), {})]
     assert list(await store.approvals()) == [approval(2), answered]
     assert list(await store.approvals(ApprovalState.APPROVED)) == [answered]
+    assert list(await store.unused_grants()) == [answered]
+    page = store.approvals_page
+    assert list(await page(limit=1)) == [approval(2)] and list(await page(limit=9)) == [approval(2), answered]
+    assert list(await page(after="approval-2", limit=9)) == [answered] and not await page(after="approval-1", limit=9)
+    assert list(await page(ApprovalState.PENDING, limit=9)) == [approval(2)] and not await page(limit=0)
+    assert not await page(ApprovalState.PENDING, after="approval-2", limit=9)
     assert list(await store.answered(limit=9)) == [answered] and list(await store.answered(limit=0)) == []
     assert [await store.approvals_count(state) for state in (ApprovalState.PENDING, ApprovalState.EXPIRED)] == [1, 0]
     assert await store.approval("approval-1") == answered

@@ -169,7 +169,8 @@ async def list_approvals(ask: Ask) -> Json:
     state = ask.query(StateQuery).state
     if ask.page.limit is None:
         return await ask.operations.approvals(ask.caller, state)
-    rows = await ask.desk.store.approvals(ApprovalState(state) if state else None)
+    wanted = ApprovalState(state) if state else None
+    rows = await ask.desk.store.approvals_page(wanted, after=ask.page.after, limit=ask.page.limit + 1)
     page, following = ask.page.cut(rows, lambda row: row.id)
     shown = await ask.operations.approval_rows(ask.caller, page)
     return {"approvals": shown, "next": following}
