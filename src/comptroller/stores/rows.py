@@ -103,8 +103,8 @@ def reservation_of(whole: Mapping[str, Any]) -> Reservation:
 
 UNUSED_SQLITE = """instr(document, '"grant":"unused"') > 0"""
 UNUSED_POSTGRES = """strpos(document, '"grant":"unused"') > 0"""
-"""What the index of unused grants holds, word for word. Text of an agent cannot say it: its quotes are escaped; a nested
-object could, so that `is_unused` looks once more. (PostgreSQL's own JSON functions refuse a NUL.)"""
+"""What the index of unused grants holds, word for word. Text of an agent cannot say it: its quotes are escaped;
+a nested object could, so that `is_unused` looks once more. (PostgreSQL's own JSON functions refuse a NUL.)"""
 
 
 def is_unused(item: Approval) -> bool:
