@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +30,7 @@ from comptroller.stores.postgres_database import kept_text, place_of, told_text
 from comptroller.stores.postgres_listener import notice_of
 from comptroller.stores.postgres_migrations import MIGRATIONS
 from comptroller.stores.postgres_reader import PostgresReader
-from comptroller.testing.postgres_server import PostgresServer, emptied_database, shared_server
+from comptroller.testing.postgres_server import PostgresServer, _alive, emptied_database, shared_server
 from comptroller.testing.store_conformance import (
     NOW,
     SCOPES,
@@ -453,6 +454,30 @@ async def test_no_password_is_ever_said(monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(StoreError) as caught:
             await PostgresStore.open(server.tcp_url_of("nowhere"), origin="comptroller/1")
         assert "right-secret" not in str(caught.value) and "createdb" in caught.value.hint
+
+
+# ---------------------------------------------------------------- the kit
+
+
+def test_what_a_killed_test_left_is_cleaned_by_the_next() -> None:
+    code = (
+        "from comptroller.testing.postgres_server import PostgresServer\n"
+        "server = PostgresServer()\nprint(server.folder, server.pid, flush=True)\ninput()"
+    )
+    maker = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert maker.stdout is not None and maker.stdin is not None
+    folder, pid = maker.stdout.readline().split()
+    with PostgresServer() as other:
+        assert os.path.exists(folder), "its maker lives"
+        maker.kill()
+        maker.communicate()
+        assert os.path.exists(f"{folder}/data/postmaster.pid")
+        with PostgresServer() as another:
+            assert not os.path.exists(folder) and other.psql("SELECT 1") == another.psql("SELECT 1") == "1"
+    deadline = time.monotonic() + 30
+    while _alive(int(pid)):
+        assert time.monotonic() < deadline, "its server lives on"
+        time.sleep(0.02)
 
 
 # ---------------------------------------------------------------- versions

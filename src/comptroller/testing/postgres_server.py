@@ -26,6 +26,8 @@ USER = "comptroller"
 START_SECONDS_MAX = 60.0
 PROGRAM_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.02
+PREFIX = "cmpg-"
+"""Of the folders: then the process that made one, when that process began, and something random."""
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -273,9 +275,30 @@ class _Standby(PostgresServer):
 
 def _folder_of_its_own() -> Path:
     """Short, since a socket's path has 107 bytes; the ordinary user's alone."""
-    folder = Path(tempfile.mkdtemp(prefix="cmpg-", dir="/tmp"))
+    _remove_left_behind()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-{_born(os.getpid())}-", dir="/tmp"))
     _give_away(folder)
     return folder
+
+
+def _remove_left_behind() -> None:
+    """End the servers, and remove the folders, of test processes that were killed before they could."""
+    for folder in Path("/tmp").glob(f"{PREFIX}*-*-*"):
+        maker, born = folder.name.removeprefix(PREFIX).split("-")[:2]
+        if not maker.isdigit() or _born(int(maker)) == born:
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int((folder / "data" / "postmaster.pid").read_text("utf-8").splitlines()[0])
+            if str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGQUIT)  # the postmaster's own way to end all its processes at once
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _born(pid: int) -> str:
+    """When a process began, in the kernel's ticks; empty where there is none. A number alone is used again."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
+    return ""
 
 
 def _ordinary_user() -> pwd.struct_passwd | None:
