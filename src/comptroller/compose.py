@@ -91,6 +91,7 @@ from comptroller.engine.sequencer import Proposal, Sequencer
 from comptroller.engine.settle import Settler
 from comptroller.engine.standing import StandingGrants
 from comptroller.engine.suspense import Suspense
+from comptroller.engine.thresholds import Thresholds
 from comptroller.engine.trust import Trust
 from comptroller.ports import Boundary, Clock, Ids, Journal, Store
 from comptroller.price.catalogue import Key, Rate
@@ -354,8 +355,10 @@ def build_engine(
             seconds=seconds,
         )
     in_force = escrow if config.store_outage_max else None
+    thresholds = Thresholds(scribe=scribe, hub=hub)
     sequencer = Sequencer(
         escrow=in_force,
+        thresholds=thresholds,
         store=store,
         clock=clock,
         ids=ids,
@@ -365,7 +368,9 @@ def build_engine(
         marks=lambda action: {**upstreams(action), **host_services.marks(action)},
     )
     pricer = price.Prices(book=book_of(config, newer or {}, today=clock.now().date()))
-    holdings = Holdings(store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook)
+    holdings = Holdings(
+        store=store, clock=clock, ids=ids, scribe=scribe, hub=hub, runbook=runbook, thresholds=thresholds
+    )
     suspense = Suspense(store=store, clock=clock, scribe=scribe, hub=hub)
     settler = Settler(
         store=store,

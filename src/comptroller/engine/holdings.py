@@ -26,6 +26,7 @@ from comptroller.engine import terms
 from comptroller.engine.entries import Scribe, amounts_body
 from comptroller.engine.hub import Hub
 from comptroller.engine.terms import Key, Payment, Whose, key_of
+from comptroller.engine.thresholds import Crossing, Thresholds
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
 from comptroller.price import TERM_SECONDS_DEFAULT
 
@@ -45,13 +46,24 @@ class Opened:
 class Holdings:
     """Opens, pays on, marks, closes; the same for one gateway or several, since each change is one decision."""
 
-    def __init__(self, *, store: Store, clock: Clock, ids: Ids, scribe: Scribe, hub: Hub, runbook: RunBook) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        scribe: Scribe,
+        hub: Hub,
+        runbook: RunBook,
+        thresholds: Thresholds | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._scribe = scribe
         self._hub = hub
         self._runbook = runbook
+        self._thresholds = thresholds or Thresholds(scribe=scribe, hub=hub)
         self._owned: defaultdict[str, set[Key]] = defaultdict(set)
 
     async def load(self) -> None:
@@ -192,29 +204,33 @@ class Holdings:
         now = self._clock.now()
         seconds = OVERRUN_SECONDS if force else TERM_SECONDS_DEFAULT
 
-        def decide(facts: Facts) -> tuple[Changes, tuple[bool, Holding | None]]:
+        def decide(facts: Facts) -> tuple[Changes, tuple[bool, Holding | None, tuple[Crossing, ...]]]:
             current, term = facts.holding, facts.reservation
             if current is None or not current.costs or term is None or current.term_reservation != term.id:
-                return Changes(), (True, None)
+                return Changes(), (True, None, ())
             if term.state is not ReservationState.RESERVED:
-                return Changes(), (True, None)
+                return Changes(), (True, None, ())
             payment = terms.paid_on(
                 current, term, facts.budgets, now=now, new_id=self._ids.new, seconds=seconds, force=force
             )
             if payment is None:
-                return Changes(), (False, None)
+                return Changes(), (False, None, ())
             (paid,) = payment.holdings
             if not force and paid.state is HoldingState.MARKED:
                 paid = replace(paid, state=HoldingState.LIVE, state_at=now, why="")
                 payment = replace(payment, holdings=(paid,))
-            kind = EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED
-            return self._changes(kind, payment, now, {}), (True, paid)
+            after = terms.with_changes(facts.budgets, payment.accounts, now)
+            crossings = self._thresholds.between(facts.budgets, after)
+            changes = self._changes(kind, payment, now, {})
+            told = self._thresholds.drafts(crossings, agent=paid.agent, run=paid.run, at=now)
+            return replace(changes, entries=(*changes.entries, *told)), (True, paid, crossings)
 
-        wants = self._wants(holding, now)
-        done = await self._store.commit(wants, decide)
-        went, paid = done.result
+        kind = EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED
+        done = await self._store.commit(self._wants(holding, now), decide)
+        went, paid, crossings = done.result
         if paid is not None:
-            self._publish(EntryKind.HOLDING_OVERRUN if force else EntryKind.HOLDING_RENEWED, paid, done.indices[0])
+            self._publish(kind, paid, done.indices[0])
+            self._thresholds.publish(crossings, done.indices[1:], agent=paid.agent, run=paid.run)
         return went
 
     async def mark(self, holding: Holding, *, why: str, by: str = "comptroller") -> None:

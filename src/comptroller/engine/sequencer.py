@@ -30,6 +30,7 @@ from comptroller.engine.hub import Hub
 from comptroller.engine.parts import services_within
 from comptroller.engine.runs import marks_of
 from comptroller.engine.standing import standing_wants, use_body, with_use
+from comptroller.engine.thresholds import Crossing, Thresholds
 from comptroller.ports import Changes, Clock, Facts, Ids, RunBook, Store, Wants
 
 RESEND_SECONDS_MAX = 15 * 60
@@ -37,9 +38,6 @@ RESEND_SECONDS_MAX = 15 * 60
 CLOCK_SKEW_SECONDS_MAX = 60
 """How far in the future a first attempt may seem to lie; further means that the clock was set back."""
 
-
-THRESHOLDS_TOLD_MAX = 10_000
-"""Of how many windows it is remembered which threshold was told."""
 
 SHADOW_WORDS = {
     VerdictKind.ALLOW: "allow",
@@ -115,27 +113,6 @@ class Sequenced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Crossing:
-    """A threshold of a budget that an action crossed; `taken` is what counts against the limit with it."""
-
-    state: BudgetState
-    percent: int
-    taken: int
-
-    def body(self) -> dict[str, object]:
-        """The entry's body."""
-        budget = self.state.budget
-        return {
-            "scope": budget.scope,
-            "unit": budget.unit.value,
-            "window": budget.window.value,
-            "limit": budget.limit,
-            "taken": self.taken,
-            "percent": self.percent,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
     verdict: Verdict
     reservation: str = ""
@@ -144,7 +121,7 @@ class _Decision:
     used: str = ""
     smaller: Proposal | None = None
     would_deny: bool = False
-    crossings: tuple[_Crossing, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
     froze: Brake | None = None
     uncounted: bool = False
 
@@ -163,6 +140,7 @@ class Sequencer:
         runbook: RunBook,
         marks: Callable[[Action], Mapping[str, object]] = lambda _: {},
         escrow: Escrow | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         """`marks` adds what every entry of an action has to say of it (a development upstream, say); `escrow` is what
         goes on while the store is lost, None for nothing."""
@@ -176,7 +154,7 @@ class Sequencer:
         self._escrow = escrow
         self._flood = Flood(store=store, clock=clock, limits=runbook.questions_of)
         hub.subscribe(self._heard)
-        self._told: dict[tuple[str, ...], int] = {}
+        self._thresholds = thresholds or Thresholds(scribe=scribe, hub=hub)
 
     async def admit(self, proposal: Proposal) -> Sequenced:
         """Judge one proposal against the facts and make the decision durable. Raises `StoreError`."""
@@ -442,16 +420,11 @@ class Sequencer:
             extra["self_approved"] = judgement.grant.self_approved
         if judgement.standing is not None:
             extra |= use_body(judgement.standing)
-        crossings = self._crossings(budgets, judgement.wanted)
+        crossings = self._thresholds.crossed(budgets, judgement.wanted)
         changes = Changes(
             entries=(
                 self._entry(EntryKind.ACTION_ALLOWED, proposal, judgement.verdict, extra),
-                *(
-                    self._scribe.draft(
-                        EntryKind.BUDGET_THRESHOLD, at=now, agent=action.agent, run=action.run, body=each.body()
-                    )
-                    for each in crossings
-                ),
+                *self._thresholds.drafts(crossings, agent=action.agent, run=action.run, at=now),
             ),
             reservations=(reservation,),
             accounts=dispatch_deltas(reservation),
@@ -465,16 +438,6 @@ class Sequencer:
             would_deny=judgement.would_deny,
             crossings=crossings,
         )
-
-    def _crossings(self, budgets: tuple[BudgetState, ...], wanted: Mapping[Unit, int]) -> tuple[_Crossing, ...]:
-        """The thresholds that taking `wanted` crosses and that were not told of yet."""
-        found = []
-        for state in budgets:
-            amount = wanted.get(state.budget.unit, 0)
-            percent = state.crossed(amount)
-            if percent > self._told.get((*state.budget.key, state.start), 0):
-                found.append(_Crossing(state=state, percent=percent, taken=state.account.taken + amount))
-        return tuple(found)
 
     def _resend(self, proposal: Proposal, reservation: Reservation, judgement: Judgement) -> tuple[Changes, _Decision]:
         """The service guarantees idempotency by this token: the same call goes again under its reservation.
@@ -647,16 +610,7 @@ class Sequencer:
             self._hub.publish(
                 EntryKind.BRAKE_FROZEN.value, {**told, "by": decision.froze.by, "reason": decision.froze.reason}
             )
-        for crossing, index in zip(decision.crossings, indices[1:], strict=False):
-            self._remember(crossing)
-            told = {"index": index, "agent": action.agent, "run": action.run, **crossing.body()}
-            self._hub.publish(EntryKind.BUDGET_THRESHOLD.value, told)
-
-    def _remember(self, crossing: _Crossing) -> None:
-        """Told once per window: what is given back and spent again is no news. After a restart it may be told again."""
-        if len(self._told) >= THRESHOLDS_TOLD_MAX:
-            self._told.clear()
-        self._told[(*crossing.state.budget.key, crossing.state.start)] = crossing.percent
+        self._thresholds.publish(decision.crossings, indices[1:], agent=action.agent, run=action.run)
 
 
 def _shadow(boundary: BoundaryResult, verdict: Verdict) -> dict[str, object]:

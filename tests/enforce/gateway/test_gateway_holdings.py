@@ -217,6 +217,32 @@ async def test_without_room_its_owner_is_told_and_it_is_stopped_before_its_term_
         assert sorted(steps, key=told.index) == steps
 
 
+async def test_a_renewal_that_crosses_a_soft_limit_is_told_once_like_an_action(tmp_path: Path, aws: AwsServer) -> None:
+    async with estate(tmp_path, aws) as place:
+        heard: list[Mapping[str, object]] = []
+        place.kit.engine.hub.subscribe(lambda kind, told: heard.append(told) if kind == "budget.threshold" else None)
+        await place.start()
+        (machine,) = await place.machines()
+        rate = machine.rate_usd_micros_per_hour or 0
+        before = (await place.account()).taken
+        await place.kit.budget(Unit.USD_MICROS, (before + rate // 2) * 2)
+        for _ in range(4):
+            await place.tend(HOUR / 4)
+        (entry,) = await place.kit.entries("budget.threshold")
+        assert entry["run"] == place.kit.run.id and entry["agent"] == "bot"
+        told = entry["body"]
+        assert (told["scope"], told["unit"], told["percent"]) == ("acme", "usd_micros", 50)
+        assert before < told["taken"] == (await place.account()).taken
+        kinds = [e["kind"] for e in await place.kit.entries()]
+        assert kinds[kinds.index("budget.threshold") - 1] == "holding.renewed"
+        assert [(each["percent"], each["run"]) for each in heard] == [(50, place.kit.run.id)]
+        # An overrun tells too: far away for long, it crosses what is left.
+        await place.tend(HOUR * 20)
+        await place.tend(1)
+        assert [e["body"]["percent"] for e in await place.kit.entries("budget.threshold")] == [50, 100]
+        await place.check_reports()
+
+
 async def test_room_that_comes_back_in_the_grace_keeps_it_alive(tmp_path: Path, aws: AwsServer) -> None:
     async with estate(tmp_path, aws) as place:
         (machine_id,) = await place.start()
