@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -30,6 +31,7 @@ from comptroller.stores.postgres_database import kept_text, place_of, told_text
 from comptroller.stores.postgres_listener import notice_of
 from comptroller.stores.postgres_migrations import MIGRATIONS
 from comptroller.stores.postgres_reader import PostgresReader
+from comptroller.testing.certificates import issued
 from comptroller.testing.postgres_server import PostgresServer, _alive, emptied_database, shared_server
 from comptroller.testing.store_conformance import (
     NOW,
@@ -413,6 +415,11 @@ async def test_commits_are_durable_whatever_the_server_defaults_to(server: Postg
         ("postgresql://db.example.com/comptroller", False),
         ("postgresql://db.example.com/comptroller?sslmode=prefer", False),
         ("postgresql://127.0.0.1,db.example.com/comptroller", False),
+        ("postgresql://localhost/comptroller?hostaddr=203.0.113.9", False),
+        ("postgresql:///comptroller?hostaddr=127.0.0.1,203.0.113.9", False),
+        ("postgresql://db.example.com/comptroller?hostaddr=127.0.0.1", False),
+        ("postgresql:///comptroller?service=somewhere", False),
+        ("postgresql:///comptroller?service=somewhere&sslmode=verify-full", True),
         ("postgresql://db.example.com/comptroller?sslmode=verify-full", True),
         ("postgresql://db.example.com/comptroller?sslmode=verify-ca", True),
         ("postgresql://127.0.0.1/comptroller", True),
@@ -437,6 +444,70 @@ def test_an_unverified_server_is_a_deliberate_choice() -> None:
         assert "not verified" in caution
     with pytest.raises(ConfigError, match="cannot be read"):
         place_of("postgresql://db.example.com/x?no_such_option=1")
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PostgresServer, str]]:
+    """A server that calls itself `db.acme.example`, and the file of the authority that says so too."""
+    authority, certificate, key = issued("db.acme.example")
+    root = tmp_path_factory.mktemp("tls") / "root.pem"
+    root.write_bytes(authority)
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    with PostgresServer(tcp_port=port, password="right-secret", tls=(certificate, key)) as made:
+        yield made, str(root)
+
+
+def over_tls(server: PostgresServer, root: str, *, host: str = "db.acme.example", mode: str = "verify-full") -> str:
+    there = f"{host}:{server.tcp_port}/postgres?hostaddr=127.0.0.1"
+    return f"postgresql://comptroller:right-secret@{there}&sslmode={mode}&sslrootcert={root}"
+
+
+async def test_a_server_that_proves_its_name_is_used_over_tls(tls: tuple[PostgresServer, str]) -> None:
+    store = await PostgresStore.open(over_tls(*tls), origin="comptroller/1")
+    await write(store, Changes(entries=(draft("one"),)))
+    assert store._connection is not None
+    row = store._connection.execute("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
+    assert row is not None and row[0] is True and row[1] in ("TLSv1.2", "TLSv1.3")
+    # The other connections, that listen and that only read, are made the same way.
+    assert await store.size() == 1
+    plain = (
+        "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE NOT ssl AND client_addr IS NOT NULL"
+    )
+    assert tls[0].psql(plain) == "0"
+    await store.close()
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca"])
+async def test_a_server_that_another_authority_vouches_for_is_refused(
+    tls: tuple[PostgresServer, str], tmp_path: Path, mode: str
+) -> None:
+    (tmp_path / "other.pem").write_bytes(issued("db.acme.example")[0])
+    with pytest.raises(StoreError, match="certificate verify failed|signature failure") as caught:
+        await PostgresStore.open(over_tls(tls[0], str(tmp_path / "other.pem"), mode=mode), origin="comptroller/1")
+    assert "sslrootcert" in caught.value.hint and "right-secret" not in f"{caught.value}{caught.value.hint}"
+
+
+async def test_a_server_of_another_name_is_refused(tls: tuple[PostgresServer, str]) -> None:
+    with pytest.raises(StoreError, match=r"does not match host name|for \"db.acme.example\"") as caught:
+        await PostgresStore.open(over_tls(*tls, host="db.other.example"), origin="comptroller/1")
+    assert "sslrootcert" in caught.value.hint and "right-secret" not in f"{caught.value}{caught.value.hint}"
+
+
+async def test_a_root_that_is_not_there_and_a_server_without_tls_are_refused(
+    tls: tuple[PostgresServer, str], tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match="certificate") as caught:
+        await PostgresStore.open(over_tls(tls[0], str(tmp_path / "nowhere.pem")), origin="comptroller/1")
+    assert "sslrootcert" in caught.value.hint
+    server, root = tls
+    server.configure(ssl="off")
+    try:
+        with pytest.raises(StoreError, match="SSL") as caught:
+            await PostgresStore.open(over_tls(server, root), origin="comptroller/1")
+        assert "right-secret" not in f"{caught.value}{caught.value.hint}"
+    finally:
+        server.configure(ssl="on")
 
 
 async def test_no_password_is_ever_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,8 @@ _HINTS = {
     "25006": "this server takes no writes (a standby?): name the primary, or several hosts in the URL",
     "28P01": "check user and password: PGPASSWORD, or a passfile (~/.pgpass)",
     "28000": "check user, pg_hba.conf and TLS of the database server",
+    "tls": "see that the URL names the server as its certificate does, and sslrootcert the authority that issued it; "
+    "or somebody else answers there",
     "3D000": "make the database first: createdb NAME",
     "42501": "the database user may not do that: it must own the schema `comptroller`, or may create it",
     "55P03": "another gateway holds the same budgets for too long: see that every gateway is alive, then repeat",
@@ -57,7 +59,9 @@ _WORDS = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
     "no pg_hba.conf entry": "28000",
-    "certificate": "28000",
+    "certificate": "tls",
+    "signature failure": "tls",
+    "does not support SSL": "tls",
     "does not exist": "3D000",
     "the database system is": "57P03",
     "too many clients": "53300",
@@ -100,12 +104,16 @@ def place_of(url: str) -> Place:
         raise ConfigError(
             "store: this PostgreSQL URL cannot be read", hint="postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
         ) from None
-    where = str(given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST") or "")
+    named = str(given.get("host") or os.environ.get("PGHOST") or "")
+    # An address decides where libpq goes, whatever the name beside it is.
+    address = str(given.get("hostaddr") or os.environ.get("PGHOSTADDR") or "")
+    service = str(given.get("service") or os.environ.get("PGSERVICE") or "")
+    where = named or address or service
     database = str(given.get("dbname") or "")
     shown = f"postgresql://{where}/{database}"
     mode = str(given.get("sslmode") or "")
     cautions: tuple[str, ...] = ()
-    if not all(map(_is_local, where.split(","))):
+    if service or not all(map(_is_local, (*named.split(","), *address.split(",")))):
         if mode not in (*_VERIFYING, *_DELIBERATE):
             raise ConfigError(
                 f"store: `{where}` is reached over a network, and nothing verifies that it is your server",

@@ -38,6 +38,37 @@ def self_signed(*names: str) -> tuple[bytes, bytes]:
     return certificate.public_bytes(serialization.Encoding.PEM), private
 
 
+def issued(*names: str) -> tuple[bytes, bytes, bytes]:
+    """(authority's certificate, certificate, key) as PEM: a fresh authority, and what it vouches for these names."""
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    made: list[tuple[x509.Certificate, ec.EllipticCurvePrivateKey]] = []
+    for own in (("comptroller test authority",), names):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, own[0])])
+        issuer, signer = (subject, key) if not made else (made[0][0].subject, made[0][1])
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + LIFETIME)
+            .add_extension(x509.BasicConstraints(ca=not made, path_length=None), critical=True)
+        )
+        if made:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+            )
+        made.append((builder.sign(signer, hashes.SHA256()), key))
+    (authority, _), (certificate, key) = made
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem = serialization.Encoding.PEM
+    return authority.public_bytes(pem), certificate.public_bytes(pem), private
+
+
 def server_context(*names: str) -> ssl.SSLContext:
     """A TLS server context with a fresh certificate for these names."""
     certificate, key = self_signed(*names)

@@ -75,11 +75,17 @@ def programs() -> Path:
 class PostgresServer:
     """One cluster, running from the start; `with` stops it and removes its folder.
 
-    `tcp_port` also listens on 127.0.0.1, where a password is asked for. `settings` go into postgresql.conf.
+    `tcp_port` also listens on 127.0.0.1, where a password is asked for; with `tls` (certificate, key) over TLS too.
+    `settings` go into postgresql.conf.
     """
 
     def __init__(
-        self, *, settings: Mapping[str, str] | None = None, tcp_port: int = 0, password: str = "comptroller"
+        self,
+        *,
+        settings: Mapping[str, str] | None = None,
+        tcp_port: int = 0,
+        password: str = "comptroller",
+        tls: tuple[bytes, bytes] | None = None,
     ) -> None:
         self.password = password
         self.tcp_port = tcp_port
@@ -87,6 +93,8 @@ class PostgresServer:
         if tcp_port:
             self._settings |= {"listen_addresses": "127.0.0.1", "port": str(tcp_port)}
         self.folder = _folder_of_its_own()
+        if tls is not None:
+            self._write_tls(*tls)
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._make_cluster()
@@ -226,6 +234,15 @@ class PostgresServer:
             "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}",
         )  # fmt: skip
         self._write_settings()
+
+    def _write_tls(self, certificate: bytes, key: bytes) -> None:
+        for name, data in (("tls.pem", certificate), ("tls.key", key)):
+            path = self.folder / name
+            path.touch(mode=0o600)
+            path.write_bytes(data)
+            _give_away(path)
+        files = {"ssl_cert_file": f"{self.folder}/tls.pem", "ssl_key_file": f"{self.folder}/tls.key"}
+        self._settings |= {"ssl": "on", **files}
 
     def _write_settings(self) -> None:
         path = self.data / "postgresql.auto.conf"
