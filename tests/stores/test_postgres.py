@@ -483,7 +483,7 @@ async def test_a_server_that_another_authority_vouches_for_is_refused(
     tls: tuple[PostgresServer, str], tmp_path: Path, mode: str
 ) -> None:
     (tmp_path / "other.pem").write_bytes(issued("db.acme.example")[0])
-    with pytest.raises(StoreError, match="certificate verify failed|signature failure") as caught:
+    with pytest.raises(StoreError, match=r"certificate verify failed|signature failure") as caught:
         await PostgresStore.open(over_tls(tls[0], str(tmp_path / "other.pem"), mode=mode), origin="comptroller/1")
     assert "sslrootcert" in caught.value.hint and "right-secret" not in f"{caught.value}{caught.value.hint}"
 
