@@ -60,6 +60,9 @@ class Ticking:
 class NoWayOut:
     """No provider can be reached from here."""
 
+    async def check(self, action: Action) -> None:
+        """Signed it could be."""
+
     async def carry(self, permit: Permit, action: Action) -> Answer:
         raise RefusedError(f"`{action.operation}` did not reach {action.host}")
 

@@ -65,12 +65,22 @@ class Holdings:
         self._runbook = runbook
         self._thresholds = thresholds or Thresholds(scribe=scribe, hub=hub)
         self._owned: defaultdict[str, set[Key]] = defaultdict(set)
+        self._turns = 0
 
     async def load(self) -> None:
         """Learn what runs own; once, before anything is admitted."""
-        self._owned.clear()
-        for holding in await self._store.holdings():
-            self._own(holding)
+        await self.open_now()
+
+    async def open_now(self) -> Sequence[Holding]:
+        """What is still there; and what runs own by it, since other gateways open and close too."""
+        turns = self._turns
+        found = await self._store.holdings()
+        # What was opened or closed here meanwhile may not be in what was read: then the next round learns.
+        if turns == self._turns:
+            self._owned.clear()
+            for holding in found:
+                self._own(holding)
+        return found
 
     def _own(self, holding: Holding) -> None:
         if holding.resource and holding.created:
@@ -154,6 +164,7 @@ class Holdings:
 
     def opened(self, payment: Payment, indices: Sequence[int]) -> None:
         """What `opening` said is durable."""
+        self._turns += 1
         for holding, index in zip(payment.holdings, indices, strict=True):
             self._own(holding)
             self._publish(EntryKind.HOLDING_OPENED, holding, index)
@@ -349,6 +360,7 @@ class Holdings:
         if done.result is None:
             return False
         if not done.result.open:
+            self._turns += 1
             self._owned[holding.run].discard(key_of(holding))
         self._publish(kind, done.result, done.indices[0])
         return True

@@ -36,6 +36,10 @@ class Answer:
 class Courier(Protocol):
     """Carries an action of our own to its service, with the agent's real credential."""
 
+    async def check(self, action: Action) -> None:
+        """Raise `RefusedError` where it could not be signed here; nothing is sent."""
+        ...
+
     async def carry(self, permit: Permit, action: Action) -> Answer:
         """Send it, once. Raises `RefusedError` for what could not be sent or was not answered."""
         ...
@@ -75,6 +79,8 @@ class Orders:
             raise RefusedError(
                 f"nothing here can {way.value} a {holding.kind}", hint=f"end it yourself; holding {holding.id}"
             )
+        # What cannot be signed here is another gateway's to end: it must not count as asked.
+        await self._courier.check(action)
         now = self._clock.now()
 
         def change(facts: Facts) -> Changes | None:

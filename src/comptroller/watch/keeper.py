@@ -75,7 +75,7 @@ class HoldingsKeeper:
     async def tend(self) -> None:
         """One round over everything that is still there."""
         brakes = await self._store.brakes()
-        open_now = await self._store.holdings()
+        open_now = await self._book.open_now()
         turn = asyncio.Semaphore(AT_ONCE_MAX)
 
         async def tended(holding: Holding) -> None:

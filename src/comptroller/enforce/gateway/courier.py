@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from comptroller.core.action import Action
 from comptroller.core.errors import RefusedError
-from comptroller.core.request import Unencodable
+from comptroller.core.request import Outgoing, Unencodable
 from comptroller.decode.answer import ANSWER_BYTES_MAX
 from comptroller.decode.made import request_for
 from comptroller.enforce.gateway.credentials import CredentialBroker, NoCredentialError
@@ -23,25 +26,38 @@ class GatewayCourier:
         self._credentials = credentials
         self._upstream = upstream
 
+    async def check(self, action: Action) -> None:
+        """As `Courier.check`."""
+        with _explained(action):
+            await self._signed(action)
+
     async def carry(self, permit: Permit, action: Action) -> Answer:
         """As `Courier.carry`."""
-        request = request_for(action)
-        codec = self._registry.codec_for(request)
-        try:
-            outgoing = codec.encode(action, request)
-            exposed = self._upstream.exposed(outgoing.scheme, outgoing.host)
-            await self._credentials.prepare(codec.name, outgoing.host, action.agent)
-            signed = self._credentials.apply(outgoing, action.agent, exposed=exposed)
-            exchange = await self._upstream.send(signed, permit, action)
+        with _explained(action):
+            exchange = await self._upstream.send(await self._signed(action), permit, action)
             try:
                 return await _read(exchange)
             finally:
                 exchange.abort()
-        except (UpstreamError, NoCredentialError, Unencodable) as error:
-            raise RefusedError(
-                f"`{action.operation}` for agent `{action.agent}` did not reach {action.host}: {error}",
-                hint="check the agent's credentials and the network; it is tried again",
-            ) from error
+
+    async def _signed(self, action: Action) -> Outgoing:
+        request = request_for(action)
+        codec = self._registry.codec_for(request)
+        outgoing = codec.encode(action, request)
+        exposed = self._upstream.exposed(outgoing.scheme, outgoing.host)
+        await self._credentials.prepare(codec.name, outgoing.host, action.agent)
+        return self._credentials.apply(outgoing, action.agent, exposed=exposed)
+
+
+@contextmanager
+def _explained(action: Action) -> Iterator[None]:
+    try:
+        yield
+    except (UpstreamError, NoCredentialError, Unencodable) as error:
+        raise RefusedError(
+            f"`{action.operation}` for agent `{action.agent}` did not reach {action.host}: {error}",
+            hint="check the agent's credentials and the network; it is tried again",
+        ) from error
 
 
 async def _read(exchange: Exchange) -> Answer:
