@@ -27,7 +27,7 @@ START_SECONDS_MAX = 60.0
 PROGRAM_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.02
 PREFIX = "cmpg-"
-"""Of the folders: then the process that made one, when that process began, and something random."""
+"""Of the folders: then the processes' namespace, which of them made one, when it began, and something random."""
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -293,15 +293,16 @@ class _Standby(PostgresServer):
 def _folder_of_its_own() -> Path:
     """Short, since a socket's path has 107 bytes; the ordinary user's alone."""
     _remove_left_behind()
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-{_born(os.getpid())}-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{_namespace()}-{os.getpid()}-{_born(os.getpid())}-", dir="/tmp"))
     _give_away(folder)
     return folder
 
 
 def _remove_left_behind() -> None:
     """End the servers, and remove the folders, of test processes that were killed before they could."""
-    for folder in Path("/tmp").glob(f"{PREFIX}*-*-*"):
-        maker, born = folder.name.removeprefix(PREFIX).split("-")[:2]
+    # Another namespace's processes cannot be seen from here: they are not taken for dead.
+    for folder in Path("/tmp").glob(f"{PREFIX}{_namespace()}-*-*-*"):
+        maker, born = folder.name.removeprefix(PREFIX).split("-")[1:3]
         if not maker.isdigit() or _born(int(maker)) == born:
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -309,6 +310,10 @@ def _remove_left_behind() -> None:
             if str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGQUIT)  # the postmaster's own way to end all its processes at once
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _namespace() -> int:
+    return Path("/proc/self/ns/pid").stat().st_ino
 
 
 def _born(pid: int) -> str:
